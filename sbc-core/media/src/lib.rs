@@ -1,0 +1,9 @@
+//! Media as values: SDP offers become answers, answers become streams, packets
+//! become counters (RFC 3264, RFC 3550, RFC 4733, G.711). No SIP, no sockets.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+/// A moment, as the time since the node's clock started. It never goes back.
+pub type Instant = core::time::Duration;

@@ -1,0 +1,1 @@
+//! Digest client: challenges in, credentials out (RFC 7616, RFC 8760).

@@ -1,0 +1,2 @@
+//! The program's hands in the kernel: a plan comes in, links, addresses,
+//! routes, rules and tunnels are applied, read back, kept or undone.

@@ -1,0 +1,3 @@
+//! `cargo verify`, `cargo demo` and `cargo measure`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The kit of the lab: what the tests and the `lab` tool share.
