@@ -5,5 +5,8 @@
 
 extern crate alloc;
 
+pub mod g711;
+pub mod ports;
+
 /// A moment, as the time since the node's clock started. It never goes back.
 pub type Instant = core::time::Duration;
