@@ -1,0 +1,116 @@
+//! The machine comes in, the Debian packages it lacks go out, installed if we may.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A program the checks run, the Debian package that brings it, and for what.
+struct Need {
+    program: &'static str,
+    package: &'static str,
+    why: &'static str,
+}
+
+const NEEDS: [Need; 2] = [
+    Need {
+        program: "c++",
+        package: "build-essential",
+        why: "compiles libFuzzer for the fuzz targets",
+    },
+    Need {
+        program: "valgrind",
+        package: "valgrind",
+        why: "counts instructions, so that growth can be measured on a busy machine",
+    },
+];
+
+/// Returns what to say about the machine, or the one line that would mend it.
+pub fn provide() -> Result<String, String> {
+    let missing = missing(&NEEDS, is_installed);
+    if missing.is_empty() {
+        return Ok("ok".into());
+    }
+    for need in &missing {
+        println!("   {} is missing: {}", need.program, need.why);
+    }
+    let packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
+    let line = format!(
+        "apt-get install -y --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if !is_root() {
+        return Err(format!(
+            "run this as root, then again `cargo verify`:\n  {line}"
+        ));
+    }
+    println!("   {line}");
+    // A fresh machine has no package lists, a stale one has dead addresses in them.
+    let installed = apt_get(&install(&packages))
+        || (apt_get(&["update", "-qq"]) && apt_get(&install(&packages)));
+    if installed {
+        Ok(format!("installed {}", packages.join(" ")))
+    } else {
+        Err(format!("this did not work:\n  apt-get update && {line}"))
+    }
+}
+
+fn missing(needs: &[Need], is_installed: impl Fn(&str) -> bool) -> Vec<&Need> {
+    needs
+        .iter()
+        .filter(|need| !is_installed(need.program))
+        .collect()
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Returns whether we may install: our own process belongs to user 0.
+fn is_root() -> bool {
+    Path::new("/proc/self")
+        .metadata()
+        .is_ok_and(|entry| entry.uid() == 0)
+}
+
+fn install<'a>(packages: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["install", "-y", "-qq", "--no-install-recommends"];
+    arguments.extend(packages);
+    arguments
+}
+
+fn apt_get(arguments: &[&str]) -> bool {
+    Command::new("apt-get")
+        .args(arguments)
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_absent_is_asked_for() {
+        let found = missing(&NEEDS, |program| program == "c++");
+        let packages: Vec<&str> = found.iter().map(|need| need.package).collect();
+        assert_eq!(packages, ["valgrind"]);
+    }
+
+    #[test]
+    fn the_install_line_asks_no_questions() {
+        assert_eq!(
+            install(&["valgrind"]),
+            [
+                "install",
+                "-y",
+                "-qq",
+                "--no-install-recommends",
+                "valgrind"
+            ]
+        );
+    }
+}

@@ -1,0 +1,126 @@
+//! Results come in as steps end; progress lines go out at once, and the
+//! reasons and the count at the end.
+
+use std::io::Write;
+use std::time::Instant;
+
+/// What has been counted so far, and what to say about it at the end.
+#[derive(Debug, Default)]
+pub struct Report {
+    passed: usize,
+    failed: usize,
+    skips: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+/// Something that failed, and what it printed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The step or the test.
+    pub name: String,
+    /// What it printed, as it printed it.
+    pub output: String,
+}
+
+impl Report {
+    /// Counts a step that is one check, with its progress line.
+    pub fn step(&mut self, name: &str, started: Instant, result: Result<String, String>) {
+        match result {
+            Ok(said) => {
+                self.passed += 1;
+                progress(name, &said, Some(started));
+            }
+            Err(output) => {
+                progress(name, "FAILED", Some(started));
+                let name = name.to_owned();
+                self.fail(1, vec![Failure { name, output }]);
+            }
+        }
+    }
+
+    /// Counts tests that passed.
+    pub fn pass(&mut self, count: usize) {
+        self.passed += count;
+    }
+
+    /// Counts tests that failed.
+    pub fn fail(&mut self, count: usize, failures: Vec<Failure>) {
+        self.failed += count;
+        self.failures.extend(failures);
+    }
+
+    /// Counts something that could not run here: `what: why`.
+    pub fn skip(&mut self, reason: String) {
+        self.skips.push(reason);
+    }
+
+    /// Takes tests that reported themselves as skipped off those that passed.
+    pub fn skip_passed(&mut self, reasons: Vec<String>) {
+        self.passed = self.passed.saturating_sub(reasons.len());
+        self.skips.extend(reasons);
+    }
+
+    /// Returns whether nothing failed.
+    pub fn is_good(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// Returns failures, reasons, and the count as the one last line.
+    pub fn closing(&self) -> String {
+        let mut text = String::new();
+        for Failure { name, output } in &self.failures {
+            text += &format!("\n---- {name}\n{}\n", output.trim_end());
+        }
+        for Failure { name, .. } in &self.failures {
+            text += &format!("failed: {name}\n");
+        }
+        for reason in &self.skips {
+            text += &format!("skipped: {reason}\n");
+        }
+        let (passed, failed, skipped) = (self.passed, self.failed, self.skips.len());
+        text + &format!("{passed} passed, {failed} failed, {skipped} skipped\n")
+    }
+}
+
+/// Prints one line about a step: its name, what it says, and the seconds it took.
+pub fn progress(name: &str, said: &str, started: Option<Instant>) {
+    let took = started.map_or_else(String::new, |at| {
+        format!("{:>7.1} s", at.elapsed().as_secs_f32())
+    });
+    // Whoever closed our output has read enough; the exit status still tells.
+    let _ = writeln!(std::io::stdout(), " {name:<26} {said:<34}{took}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_count_and_nothing_else() {
+        let mut report = Report::default();
+        report.pass(12);
+        let output = "panicked".into();
+        report.fail(
+            2,
+            vec![Failure {
+                name: "a::b".into(),
+                output,
+            }],
+        );
+        report.skip("netns: no root".into());
+        let expected = "\n---- a::b\npanicked\nfailed: a::b\nskipped: netns: no root\n12 passed, 2 failed, 1 skipped\n";
+        assert_eq!(report.closing(), expected);
+        assert!(!report.is_good());
+    }
+
+    #[test]
+    fn a_test_that_skipped_itself_has_not_passed() {
+        let mut report = Report::default();
+        report.pass(3);
+        report.skip_passed(vec!["x: no valgrind".into()]);
+        assert_eq!(
+            report.closing(),
+            "skipped: x: no valgrind\n2 passed, 0 failed, 1 skipped\n"
+        );
+    }
+}
