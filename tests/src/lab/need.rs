@@ -13,9 +13,9 @@ struct Need {
 
 const NEEDS: [Need; 2] = [
     Need {
-        program: "c++",
+        program: "cc",
         package: "build-essential",
-        why: "compiles libFuzzer for the fuzz targets",
+        why: "links every program",
     },
     Need {
         program: "valgrind",
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn only_what_is_absent_is_asked_for() {
-        let found = missing(&NEEDS, |program| program == "c++");
+        let found = missing(&NEEDS, |program| program == "cc");
         let packages: Vec<&str> = found.iter().map(|need| need.package).collect();
         assert_eq!(packages, ["valgrind"]);
     }

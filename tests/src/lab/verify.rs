@@ -13,7 +13,7 @@ use super::{CANNOT, fuzz, need};
 use crate::SKIPS_VARIABLE;
 
 /// How long each fuzz target runs: long enough to replay its corpus and try
-/// some hundred thousand mutations, short enough to be part of every check.
+/// some ten thousand mutations, short enough to be part of every check.
 const FUZZ_SECS: u32 = 5;
 /// How long the build may be silent before a line says it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -70,9 +70,9 @@ fn format(root: &Path, report: &mut Report) {
     let mut result = checked(&mut cargo(root, &["fmt", "--all", "--check"]));
     if has_fuzz(root) {
         let fuzz = ["fmt", "--check", "--manifest-path", FUZZ_MANIFEST];
-        result = result.and_then(|()| checked(&mut cargo(root, &fuzz)));
+        result = result.and_then(|_| checked(&mut cargo(root, &fuzz)));
     }
-    report.step("format", started, result.map(|()| "ok".into()));
+    report.step("format", started, result.map(|_| "ok".into()));
 }
 
 fn lint(root: &Path, report: &mut Report) {
@@ -88,14 +88,15 @@ fn lint(root: &Path, report: &mut Report) {
         "warnings",
     ];
     let result = checked(&mut cargo(root, &clippy));
-    report.step("clippy", started, result.map(|()| "ok".into()));
+    report.step("clippy", started, result.map(|_| "ok".into()));
 }
 
-/// Runs a command to its end, and returns what it printed when it fails.
-fn checked(command: &mut Command) -> Result<(), String> {
+/// Runs a command to its end, and returns what it printed: all that went to
+/// its standard output, or, when it failed, the end of everything.
+fn checked(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let all = [output.stdout, output.stderr].concat();
     Err(last_lines(&String::from_utf8_lossy(&all)))
@@ -194,8 +195,7 @@ fn has_fuzz(root: &Path) -> bool {
     root.join(FUZZ_MANIFEST).exists()
 }
 
-/// Runs each fuzz target for a moment, from its corpus. What it learns goes to
-/// a folder of its own, so that the corpus changes only when somebody means it.
+/// Runs each fuzz target for a moment, from its corpus.
 fn fuzz_all(root: &Path, report: &mut Report) {
     let manifest = std::fs::read_to_string(root.join(FUZZ_MANIFEST)).unwrap_or_default();
     let targets = fuzz::targets(&manifest);
@@ -229,10 +229,7 @@ fn fuzz_all(root: &Path, report: &mut Report) {
 }
 
 fn fuzz_one(root: &Path, target: &str) -> Result<String, String> {
-    let learnt = target_folder(root).join("fuzz-corpus").join(target);
-    std::fs::create_dir_all(&learnt).map_err(|error| error.to_string())?;
-    let corpus = root.join("tests/fuzz/corpus").join(target);
-    let time = format!("-max_total_time={FUZZ_SECS}");
+    let seconds = FUZZ_SECS.to_string();
     let run = [
         "run",
         "--release",
@@ -242,24 +239,11 @@ fn fuzz_one(root: &Path, target: &str) -> Result<String, String> {
         FUZZ_MANIFEST,
         "--bin",
         target,
-        "--",
     ];
     let mut command = cargo(root, &run);
-    command.arg(time).arg("-print_final_stats=1").arg(&learnt);
-    if corpus.is_dir() {
-        command.arg(corpus);
-    }
-    let output = share_target(root, &mut command)
-        .output()
-        .map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    if !output.status.success() {
-        return Err(last_lines(&said));
-    }
-    let runs = said
-        .lines()
-        .find_map(|line| line.strip_prefix("stat::number_of_executed_units:"));
-    Ok(runs.map_or_else(|| "ok".into(), |runs| format!("{} runs", runs.trim())))
+    command.args(["--", "--seconds", &seconds]);
+    let said = checked(share_target(root, &mut command))?;
+    Ok(fuzz::runs(&said).unwrap_or_else(|| "ok".into()))
 }
 
 /// Returns the folder everything is built into.
