@@ -1,1 +1,12 @@
-//! Dialogs: RFC 3261 §12, RFC 3262 and RFC 4028.
+//! Dialogs and what lives inside them: facts of requests and responses come in,
+//! verdicts and the parts of the next message go out (RFC 3261 §12 to §15).
+//!
+//! Everything here is a value with a clock passed in: nothing sends, nothing
+//! sleeps. The caller asks each value for its `next_wakeup` and comes back.
+
+pub mod backoff;
+pub mod reliable;
+pub mod session_timer;
+#[cfg(test)]
+mod table;
+pub mod two_xx;
