@@ -4,3 +4,30 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod ladder;
+pub mod peer;
+pub mod policy;
+pub mod random;
+
+use serde::{Deserialize, Serialize};
+
+pub use sbc_sip::Instant;
+
+/// One side of a call: A asked for it, B was asked.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Side {
+    A,
+    B,
+}
+
+impl Side {
+    /// Returns the other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}

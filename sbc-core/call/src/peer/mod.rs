@@ -1,0 +1,3 @@
+//! What is known about each SIP neighbour while the node runs.
+
+pub mod health;

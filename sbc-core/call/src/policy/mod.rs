@@ -1,0 +1,4 @@
+//! What may happen, as tables and small functions: admission, the code map.
+
+pub mod admission;
+pub mod responses;
