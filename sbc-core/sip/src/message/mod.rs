@@ -17,6 +17,7 @@ pub mod params;
 mod scan;
 pub mod status;
 pub mod uri;
+pub mod validate;
 pub mod via;
 pub mod writer;
 
@@ -31,5 +32,6 @@ pub use out::Out;
 pub use params::{Param, Params};
 pub use status::{Status, StatusClass};
 pub use uri::{BadUri, SipUri, TelUri, Uri, UriHeaders, UriParams};
+pub use validate::{Request, Response};
 pub use via::{MAGIC_COOKIE, Transport, Via};
 pub use writer::{Echo, Writer};

@@ -58,6 +58,7 @@ pub(super) struct Span {
 const _: () = assert!(limits::HEAD <= u16::MAX as usize);
 
 impl Span {
+    /// Returns the stretch from `start` to before `end`.
     pub fn new(start: usize, end: usize) -> Self {
         let narrow = |offset: usize| u16::try_from(offset).unwrap_or(u16::MAX);
         Self {
@@ -66,6 +67,7 @@ impl Span {
         }
     }
 
+    /// Returns the octets of the stretch.
     pub fn bytes(self, head: &[u8]) -> &[u8] {
         head.get(usize::from(self.start)..usize::from(self.end))
             .unwrap_or_default()
@@ -95,6 +97,17 @@ impl Frame {
     /// Whether the message is a request.
     pub const fn is_request(&self) -> bool {
         matches!(self.index.start, Start::Request { .. })
+    }
+
+    /// Whether an answer can be made: a request other than ACK, with the Via and CSeq
+    /// without which the peer could not tell what is answered (RFC 3261 §8.2.6.2, §17.1.3).
+    pub fn is_answerable(&self) -> bool {
+        let filled = |name| self.first(name).is_some_and(|value| !value.is_empty());
+        let asks = match self.start() {
+            StartLine::Request { method, .. } => !method.is_empty() && method != "ACK",
+            StartLine::Response { .. } => false,
+        };
+        asks && filled(Name::Via) && filled(Name::CSeq)
     }
 
     /// Returns the header lines in the order of the wire: the name, the name as written,

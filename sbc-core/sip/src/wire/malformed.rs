@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use super::{Frame, Name, StartLine, limits};
+use super::{Frame, limits};
 
 /// Why bytes are no message, in one sentence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -111,17 +111,10 @@ impl Malformed {
         self.offset
     }
 
-    /// Returns the status to answer with, if an answer can be made: the bytes are a
-    /// request other than ACK, and have the Via and CSeq without which the peer could
-    /// not tell what is being answered (RFC 3261 §8.2.6.2, §16.3, §17.1.3).
+    /// Returns the status to answer with, if [`Frame::is_answerable`] (RFC 3261 §16.3).
     pub fn answer(&self) -> Option<u16> {
         let frame = self.frame.as_ref()?;
-        match frame.start() {
-            StartLine::Request { method, .. } if !method.is_empty() && method != "ACK" => {}
-            _ => return None,
-        }
-        let filled = |name| frame.first(name).is_some_and(|value| !value.is_empty());
-        (filled(Name::Via) && filled(Name::CSeq)).then(|| self.fault.status())
+        frame.is_answerable().then(|| self.fault.status())
     }
 
     /// Returns what could be read of the head, without a body; an answer takes its Via,

@@ -113,7 +113,7 @@ fn version_fault(version: &[u8], otherwise: Fault) -> Option<Fault> {
     Some(if of_sip { Fault::Version } else { otherwise })
 }
 
-/// Graphic ASCII but the marks that delimit a URI (RFC 3261 §25.1; RFC 4475 §3.1.2.9).
+/// Graphic ASCII but the marks that delimit a URI (RFC 3261 §25.1; RFC 4475 §3.1.2.7).
 const fn may_stand_in_uri(octet: u8) -> bool {
     octet.is_ascii_graphic() && !matches!(octet, b'<' | b'>' | b'"')
 }
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(uri.bytes(line), b"sip:a@b");
     }
 
-    /// RFC 3261 §7.1, RFC 4475 §3.1.2.8 to §3.1.2.11, §3.1.2.16.
+    /// RFC 3261 §7.1, RFC 4475 §3.1.2.7, §3.1.2.8, §3.1.2.9, §3.1.2.10, §3.1.2.16, §3.1.2.19.
     #[test]
     fn whatever_deviates_is_named_and_placed() {
         for (line, fault, at) in [
