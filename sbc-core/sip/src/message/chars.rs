@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(members(DIGIT), "");
     }
 
+    /// RFC 3986 §2.1
     #[test]
     fn an_escape_is_a_percent_sign_and_two_hexadecimal_digits() {
         assert!(USER.fills_escaped("a%40b%00"));

@@ -114,7 +114,7 @@ mod tests {
         }
     }
 
-    /// RFC 3420 §4
+    /// RFC 3420 §4, RFC 3863
     #[test]
     fn what_is_read_is_written() {
         let mut bytes = Vec::new();

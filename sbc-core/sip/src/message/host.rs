@@ -11,6 +11,9 @@ use super::scan::{Cursor, number};
 /// The longest host name (RFC 1035 §2.3.4), which bounds what DNS is asked.
 pub const HOST_NAME: usize = 255;
 
+/// The longest label of a name (RFC 1035 §2.3.4).
+const LABEL: usize = 63;
+
 /// A host as the grammar has it.
 #[derive(Clone, Copy, Debug, Eq)]
 pub enum Host<'a> {
@@ -25,7 +28,7 @@ impl<'a> Host<'a> {
     pub fn parse(text: &'a str) -> Result<Self, Why> {
         if let Some(inside) = text.strip_prefix('[') {
             let inside = inside.strip_suffix(']').ok_or(Why::Host)?;
-            return inside.parse().map(Self::V6).map_err(|_| Why::Host);
+            return bracketed(inside).map(Self::V6).ok_or(Why::Host);
         }
         if let Ok(address) = text.parse() {
             return Ok(Self::V4(address));
@@ -87,6 +90,22 @@ impl core::fmt::Display for Host<'_> {
     }
 }
 
+/// Reads what stands between brackets. The grammar of RFC 3261 could make three
+/// colons before an embedded IPv4 address; two are meant (RFC 5118 §4.10).
+fn bracketed(inside: &str) -> Option<Ipv6Addr> {
+    if let Ok(address) = inside.parse() {
+        return Some(address);
+    }
+    let (left, right) = inside.split_once(":::")?;
+    right.parse::<Ipv4Addr>().ok()?;
+    // The longest text of an address is 45 bytes (RFC 4291 §2.2).
+    let mut text = heapless::String::<48>::new();
+    for part in [left, "::", right] {
+        text.push_str(part).ok()?;
+    }
+    text.parse().ok()
+}
+
 fn is_name(text: &str) -> bool {
     let text = text.strip_suffix('.').unwrap_or(text);
     let top = text.rsplit('.').next().unwrap_or_default();
@@ -97,7 +116,7 @@ fn is_name(text: &str) -> bool {
 
 fn is_label(label: &str) -> bool {
     let letter = |byte| HOST.has(byte) && byte != b'.';
-    !label.is_empty()
+    (1..=LABEL).contains(&label.len())
         && label.bytes().all(letter)
         && !label.starts_with('-')
         && !label.ends_with('-')
@@ -191,6 +210,35 @@ mod tests {
         ] {
             assert_eq!(Host::parse(text), Err(Why::Host), "{text}");
         }
+    }
+
+    /// RFC 5118 §4.10, RFC 4291 §2.2
+    #[test]
+    fn a_third_colon_before_an_embedded_address_is_passed_over() {
+        assert_eq!(
+            Host::parse("[2001:db8:::192.0.2.1]"),
+            Host::parse("[2001:db8::192.0.2.1]")
+        );
+        assert!(Host::parse("[2001:db8:::192.0.2.1]").is_ok());
+        for text in [
+            "[2001:db8:::10]",
+            "[2001:db8::::192.0.2.1]",
+            "[2001::1:::192.0.2.1]",
+        ] {
+            assert_eq!(Host::parse(text), Err(Why::Host), "{text}");
+        }
+    }
+
+    /// RFC 1035 §2.3.4
+    #[test]
+    fn a_name_is_no_longer_than_dns_allows() {
+        let label = "a".repeat(63);
+        let name = [&*label; 4].join(".");
+        assert_eq!(Host::parse(&name), Ok(Host::Name(&name)));
+        let name = alloc::format!("{name}.a");
+        assert_eq!(Host::parse(&name), Err(Why::Host));
+        let name = alloc::format!("{label}a.example");
+        assert_eq!(Host::parse(&name), Err(Why::Host));
     }
 
     #[test]

@@ -189,7 +189,7 @@ mod tests {
         Via::parse(value).unwrap_or_else(|bad| panic!("{value}: {bad}"))
     }
 
-    /// RFC 3261 §20.42
+    /// RFC 3261 §8.1.1.7, §20.42
     #[test]
     fn a_via_falls_into_its_parts() {
         let via = via(

@@ -11,7 +11,7 @@ use super::method::Method;
 use super::out::Out;
 use super::status::Status;
 use super::uri::Uri;
-use crate::wire::Name;
+use crate::wire::{Frame, Name};
 
 /// Writes one message behind what the buffer already holds.
 #[derive(Debug)]
@@ -40,6 +40,11 @@ impl<'a> Echo<'a> {
             tag: Some(tag),
             ..self
         }
+    }
+
+    /// Returns an echo of the first line `name` of a message.
+    pub fn first(frame: &'a Frame, name: Name) -> Option<Self> {
+        frame.first(name).map(Self::of)
     }
 
     fn emit(&self, out: &mut Vec<u8>) {
@@ -124,6 +129,15 @@ impl<'b> Writer<'b> {
         self.line(name, |bytes| echo.emit(bytes))
     }
 
+    /// Writes every line `name` of a message as it was received, in order; see
+    /// [`raw_echo`](Self::raw_echo).
+    pub fn echo_lines(&mut self, frame: &Frame, name: Name) -> &mut Self {
+        for line in frame.all(name) {
+            self.raw_echo(name, Echo::of(line));
+        }
+        self
+    }
+
     /// Ends the message with its body, Content-Type and Content-Length.
     pub fn finish(self, body: Option<(&ContentType<'_>, &[u8])>) {
         let (kind, body) = match body {
@@ -188,7 +202,7 @@ mod tests {
         );
     }
 
-    /// RFC 3261 §7.2, §8.2.6.2
+    /// RFC 3261 §7.2, §8.2.6.2, §17.1.1.3
     #[test]
     fn a_response_echoes_byte_for_byte_and_adds_our_tag() {
         let mut bytes = Vec::new();

@@ -92,7 +92,7 @@ impl<'a> SipUri<'a> {
         self.params.get("maddr")
     }
 
-    /// Returns whether the URI is that of a loose router (RFC 3261 §16.12).
+    /// Returns whether the URI is that of a loose router (RFC 3261 §19.1.1).
     pub fn is_loose(&self) -> bool {
         self.params.has("lr")
     }

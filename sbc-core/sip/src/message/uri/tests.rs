@@ -1,3 +1,5 @@
+//! URIs of RFC 3261, RFC 3966 and RFC 5031 come in, parts and equality go out.
+
 use alloc::{format, string::String, vec::Vec};
 
 use super::super::host::Host;
@@ -188,7 +190,7 @@ fn telephone_numbers_are_compared_without_separators() {
     assert!(!uri("tel:12;phone-context=+1").same_as(&uri("tel:12;phone-context=+2")));
 }
 
-/// RFC 3966 §3, §5.1.5 and RFC 4694 §4
+/// RFC 3261 §19.1.6; RFC 3966 §3, §5.1.5; RFC 4694 §4
 #[test]
 fn a_number_is_read_out_of_either_scheme() {
     let text = "sip:+1-202-533.1234;npdi;rn=+1-202-544-0000@example.com;user=phone";
