@@ -5,8 +5,16 @@
 //! sleeps. The caller asks each value for its `next_wakeup` and comes back.
 
 pub mod backoff;
+pub mod exchange;
+pub mod forks;
+pub mod life;
+mod owned;
 pub mod reliable;
 pub mod session_timer;
+pub mod state;
 #[cfg(test)]
 mod table;
 pub mod two_xx;
+
+pub use forks::Forks;
+pub use state::{Dialog, Opening, Place, Reply, Role, Unfit, Verdict, place};
