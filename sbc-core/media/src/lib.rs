@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod g711;
 pub mod ports;
+pub mod rtp;
 pub mod sdp;
 
 /// A moment, as the time since the node's clock started. It never goes back.
