@@ -32,8 +32,8 @@ pub struct Request<'a> {
     pub cseq: CSeq<'a>,
     /// Absent in requests of RFC 2543 elements (RFC 3261 §16.3).
     pub max_forwards: Option<MaxForwards>,
-    /// The first Contact. An INVITE, REFER or SUBSCRIBE has exactly one, unless
-    /// [`Request::is_old`].
+    /// The first Contact. A request that [`Request::opens_dialog`] has exactly one,
+    /// unless it [`Request::is_old`].
     pub contact: Option<Contact<'a>>,
 }
 
@@ -60,7 +60,7 @@ pub enum Fault {
     Bad(#[from] BadField),
     #[error("the branch of the top Via is the magic cookie alone")]
     Branch,
-    #[error("Contact is not a SIP URI in a request that opens a dialog")]
+    #[error("Contact is not a SIP URI where the remote target is wanted")]
     ContactScheme,
     #[error("{} is missing", .0.canonical())]
     Missing(Name),
@@ -168,22 +168,32 @@ impl<'a> Request<'a> {
 
     /// Whether a dialog can come out of the request (RFC 3261 §12.1; RFC 3515 §2.4.4;
     /// RFC 6665 §4.4.1).
-    pub const fn opens_dialog(&self) -> bool {
-        matches!(
+    pub fn opens_dialog(&self) -> bool {
+        let can = matches!(
             self.method,
             Method::Invite | Method::Refer | Method::Subscribe
+        );
+        can && self.to.tag().is_none()
+    }
+
+    /// Whether a Contact of the request says where to send from then on (RFC 3261 §12.2;
+    /// RFC 3311 §5.1; RFC 6665 §4.4.1).
+    const fn sets_target(&self) -> bool {
+        matches!(
+            self.method,
+            Method::Invite | Method::Notify | Method::Refer | Method::Subscribe | Method::Update
         )
     }
 
     /// RFC 3261 §8.1.1.8: exactly one Contact, a SIP or SIPS URI, where a dialog can
-    /// come out of it.
+    /// come out of it. Within a dialog it may be left out (RFC 3261 §12.2.1.1).
     fn check_contacts(&self) -> Result<(), Fault> {
         let mut count = 0;
         for contact in each::<Contact<'_>>(self.frame.all(Name::Contact)) {
             count += 1;
             match contact? {
                 Contact::Star if self.method != Method::Register => return Err(Fault::Star),
-                Contact::Address(address) if self.opens_dialog() && address.uri.sip().is_none() => {
+                Contact::Address(address) if self.sets_target() && address.uri.sip().is_none() => {
                     return Err(Fault::ContactScheme);
                 }
                 Contact::Star | Contact::Address(_) => {}
@@ -191,7 +201,7 @@ impl<'a> Request<'a> {
         }
         match count {
             0 if self.opens_dialog() && !self.is_old() => Err(Fault::Missing(Name::Contact)),
-            2.. if self.opens_dialog() => Err(Fault::Repeated(Name::Contact)),
+            2.. if self.sets_target() => Err(Fault::Repeated(Name::Contact)),
             _ => Ok(()),
         }
     }

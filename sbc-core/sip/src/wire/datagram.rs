@@ -5,28 +5,28 @@
     reason = "a box would be an allocation for each refusal"
 )]
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use bytestring::ByteString;
 
 use super::frame::Index;
 use super::index::{Length, Reading, read};
 use super::scan::Scan;
 use super::start::is_token;
-use super::{Fault, Frame, Malformed, Received, limits};
+use super::{Fault, Frame, Malformed, PING, PONG, Received, limits};
 
 /// Takes one datagram. Octets beyond Content-Length are dropped, and without
 /// Content-Length the body ends with the datagram (RFC 3261 §18.3).
 ///
-/// Nothing is copied, and nothing is allocated if `bytes` was split off a larger buffer;
-/// a buffer of its own becomes shared here, for which the bytes crate makes one small
-/// allocation.
+/// Nothing is copied, and nothing is allocated if `bytes` was split off a larger buffer.
+/// A buffer of its own becomes a shared one here if there is a body, for which the bytes
+/// crate makes one small allocation.
 ///
 /// # Errors
 /// [`Malformed`] for what is neither a message nor a keep-alive; it is never fatal.
 pub fn datagram(mut bytes: BytesMut) -> Result<Received, Malformed> {
     match &*bytes {
-        b"\r\n\r\n" => return Ok(Received::Ping),
-        b"\r\n" => return Ok(Received::Pong),
+        PING => return Ok(Received::Ping),
+        PONG => return Ok(Received::Pong),
         silent
             if silent
                 .iter()
@@ -37,7 +37,7 @@ pub fn datagram(mut bytes: BytesMut) -> Result<Received, Malformed> {
         _ => {}
     }
     while bytes.starts_with(b"\r\n") {
-        drop(bytes.split_to(2));
+        bytes.advance(2);
     }
     if !bytes.first().is_some_and(|&octet| is_token(octet)) {
         return Err(Malformed {
@@ -56,10 +56,14 @@ pub fn datagram(mut bytes: BytesMut) -> Result<Received, Malformed> {
 }
 
 /// Reads a datagram whose head ends at `end`.
-fn whole(mut bytes: BytesMut, end: usize) -> Result<Received, Malformed> {
-    let mut head = bytes.split_to(end);
+fn whole(mut head: BytesMut, end: usize) -> Result<Received, Malformed> {
+    let present = head.len() - end;
+    let mut body = match present {
+        // Where there is nothing to share the buffer need not become a shared one.
+        0 => BytesMut::new(),
+        _ => head.split_off(end),
+    };
     let reading = read(&mut head);
-    let present = bytes.len();
     let fault = reading.fault.or(match reading.length {
         Length::Known(announced) if announced > present as u64 => {
             Some((Fault::BodyTooShort { announced, present }, end))
@@ -82,13 +86,9 @@ fn whole(mut bytes: BytesMut, end: usize) -> Result<Received, Malformed> {
         });
     }
     if let Length::Known(announced) = reading.length {
-        bytes.truncate(usize::try_from(announced).unwrap_or(present));
+        body.truncate(usize::try_from(announced).unwrap_or(present));
     }
-    Ok(Received::Message(frame(
-        head,
-        bytes.freeze(),
-        reading.index,
-    )))
+    Ok(Received::Message(frame(head, body.freeze(), reading.index)))
 }
 
 /// Reads what there is of a head that does not end, or ends beyond the limit.

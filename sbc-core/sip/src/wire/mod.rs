@@ -22,6 +22,12 @@ pub use malformed::{Fault, Malformed};
 pub use name::Name;
 pub use stream::Stream;
 
+/// What keeps a flow alive and asks for a [`PONG`] (RFC 5626 §3.5.1).
+pub const PING: &[u8] = b"\r\n\r\n";
+
+/// What answers a [`PING`] (RFC 5626 §4.4.1).
+pub const PONG: &[u8] = b"\r\n";
+
 /// What bytes turned out to be.
 #[expect(
     clippy::large_enum_variant,
@@ -31,9 +37,9 @@ pub use stream::Stream;
 pub enum Received {
     /// A message, whole and within the limits.
     Message(Frame),
-    /// The double CRLF of RFC 5626 §3.5.1; on a stream it wants a CRLF back.
+    /// A [`PING`]; on a stream it wants a [`PONG`] back.
     Ping,
-    /// The CRLF that answers our own ping (RFC 5626 §4.4.1).
+    /// A [`PONG`], the answer to our own ping.
     Pong,
     /// A datagram that keeps an address mapping alive and says nothing: empty, zero
     /// octets or line ends.

@@ -223,7 +223,18 @@ fn an_old_element_needs_no_branch_contact_or_max_forwards() {
     }
 }
 
-/// RFC 3261 §8.1.1.8
+/// RFC 3261 §12.2, §12.2.1.1; RFC 3311 §5.1
+#[test]
+fn within_a_dialog_a_contact_may_be_left_out() {
+    let inside = |text: String| text.replace("To: <sip:bob@example.com>", "To: <sip:b@c>;tag=9");
+    assert_eq!(fault(inside(as_method("INVITE"))), None);
+    assert_eq!(fault(inside(as_method("UPDATE"))), None);
+    let update = inside(INVITE.replace("INVITE", "UPDATE"));
+    let foreign = update.replace("<sip:alice@a.example.com>", "<tel:+1555>");
+    assert_eq!(fault(foreign), Some(Fault::ContactScheme));
+}
+
+/// RFC 3261 §8.1.1.8, §12.1, §12.1.1
 #[test]
 fn what_opens_a_dialog_has_one_sip_contact() {
     let contact = |value: &str| fault(changed("<sip:alice@a.example.com>", value));
