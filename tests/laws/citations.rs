@@ -222,7 +222,7 @@ fn every_rfc_section_the_code_cites_is_cited_by_a_test() {
         .into_iter()
         .filter(|path| {
             is_evidence(path)
-                && [".txt", ".toml", ".json"]
+                && [".verdict", ".toml", ".json"]
                     .iter()
                     .any(|end| path.ends_with(end))
         })

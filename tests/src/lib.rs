@@ -1,6 +1,8 @@
 //! The kit of the lab: what the tests and the `lab` tool share.
 
+mod allocations;
 pub mod lab;
 mod skips;
 
+pub use allocations::{Counting, allocations};
 pub use skips::{SKIPS_VARIABLE, skip};

@@ -1,0 +1,51 @@
+//! A piece of work comes in, how often it asked the allocator goes out.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+thread_local! {
+    /// Per thread, so that tests running beside each other do not count as one.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The system's allocator with a counter in front. A test target that counts
+/// makes it its `#[global_allocator]`.
+#[derive(Debug)]
+pub struct Counting;
+
+#[expect(unsafe_code, reason = "an allocator is an unsafe trait by nature")]
+// SAFETY: each call is passed on unchanged to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    // SAFETY: the caller keeps `alloc`'s contract, which is also the system's.
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.alloc(layout) }
+    }
+
+    // SAFETY: the caller keeps `dealloc`'s contract, which is also the system's.
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    // SAFETY: the caller keeps `realloc`'s contract, which is also the system's.
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+fn count() {
+    // A thread that is ending has no counter any more, and nobody who asks.
+    let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+}
+
+/// Returns what `work` returns, and how many allocations and reallocations it
+/// made on this thread. Without [`Counting`] as the allocator, that is none.
+pub fn allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = COUNT.get();
+    let result = work();
+    (result, COUNT.get() - before)
+}
