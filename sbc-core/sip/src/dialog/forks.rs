@@ -4,8 +4,9 @@
 use alloc::vec::Vec;
 
 use super::{
+    facts::{Opening, Reply, Unfit},
     life::{Event, State},
-    state::{Dialog, Opening, Reply, Unfit, is_success},
+    state::Dialog,
 };
 use crate::message::Uri;
 
@@ -46,7 +47,7 @@ impl Forks {
         reply: &Reply<'_>,
         record_route: impl IntoIterator<Item = Uri<'a>>,
     ) -> Result<Option<&mut Dialog>, Unforked> {
-        let success = is_success(reply.status);
+        let success = reply.is_success();
         if reply.status == 100 || (reply.tag.is_none() && !success) {
             return Ok(None);
         }

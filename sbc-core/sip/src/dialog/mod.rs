@@ -6,9 +6,9 @@
 
 pub mod backoff;
 pub mod exchange;
+pub mod facts;
 pub mod forks;
 pub mod life;
-mod owned;
 pub mod reliable;
 pub mod session_timer;
 pub mod state;
@@ -16,5 +16,6 @@ pub mod state;
 mod table;
 pub mod two_xx;
 
+pub use facts::{Opening, Reply, Unfit, record_route};
 pub use forks::Forks;
-pub use state::{Dialog, Opening, Place, Reply, Role, Unfit, Verdict, place};
+pub use state::{Dialog, Place, Role, Verdict, place};

@@ -8,64 +8,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     exchange::{self, Open},
+    facts::{MOST_OCTETS, MOST_ROUTES, Opening, Reply, Unfit},
     life::{self, Action, Event, State},
-    owned::{AddressBuf, UriBuf},
 };
-use crate::message::{Method, NameAddr, SipUri, Uri};
-
-/// Routes in a route set. Trunks have two or three proxies; Max-Forwards ends a
-/// path of 70.
-const MOST_ROUTES: usize = 16;
-
-/// Octets of all the text in one dialog: twice what the longest real route sets
-/// need, so that a peer cannot fill the journal.
-const MOST_OCTETS: usize = 4_096;
+use crate::message::{
+    CSeq, CallId, From, MaxForwards, Method, NameAddr, NameAddrBuf, Params, Route, SipUri, To, Uri,
+    UriBuf, UriHeaders, UriParams, Via, Writer,
+};
 
 /// The greatest CSeq we send (RFC 3261 §8.1.1.5).
 const MOST_CSEQ: u32 = 0x7fff_ffff;
+
+/// The Max-Forwards of a new request (RFC 3261 §8.1.1.6).
+const HOPS: u8 = 70;
 
 /// Who made the dialog: the caller, who also chose the Call-ID, or the callee.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum Role {
     Uac,
     Uas,
-}
-
-/// What a request that makes a dialog says of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Opening<'a> {
-    pub call_id: &'a str,
-    pub from: NameAddr<'a>,
-    /// Without the tag that the response gives it.
-    pub to: NameAddr<'a>,
-    pub cseq: u32,
-    /// The Request-URI of ours; the Contact of theirs.
-    pub target: Uri<'a>,
-    /// Whether the Request-URI is a `sips` URI (RFC 3261 §12.1.1, §12.1.2).
-    pub secure: bool,
-}
-
-/// What a response to a request of ours says of its dialog.
-#[derive(Clone, Copy, Debug)]
-pub struct Reply<'a> {
-    pub status: u16,
-    /// The tag of its To; missing from peers older than RFC 3261.
-    pub tag: Option<&'a str>,
-    /// The Contact; where it is missing the target stays what it was.
-    pub contact: Option<Uri<'a>>,
-}
-
-/// Why no dialog can be made or changed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum Unfit {
-    #[error("the target is not a SIP URI")]
-    Scheme,
-    #[error("the route set has more than {MOST_ROUTES} entries")]
-    TooManyRoutes,
-    #[error("the dialog holds {octets} octets, more than {MOST_OCTETS}")]
-    TooLong { octets: usize },
-    #[error("our own request has no From tag")]
-    NoLocalTag,
 }
 
 /// What to do with a request received in a dialog.
@@ -92,8 +53,8 @@ pub struct Dialog {
     local_tag: Box<str>,
     /// None is the null tag of peers older than RFC 3261 (§12.1.1, §12.1.2).
     remote_tag: Option<Box<str>>,
-    local: AddressBuf,
-    remote: AddressBuf,
+    local: NameAddrBuf,
+    remote: NameAddrBuf,
     target: UriBuf,
     routes: Vec<UriBuf>,
     local_cseq: Option<u32>,
@@ -119,16 +80,16 @@ impl Dialog {
             call_id: request.call_id.into(),
             local_tag: tag.into(),
             remote_tag: reply.tag.map(Into::into),
-            local: AddressBuf::untagged(&request.from),
-            remote: AddressBuf::untagged(&request.to),
-            target: UriBuf::of(&request.target),
+            local: untagged(&request.from)?,
+            remote: untagged(&request.to)?,
+            target: bare(&request.target)?,
             routes: Vec::new(),
             local_cseq: Some(request.cseq),
             remote_cseq: None,
             open: Open::Ours,
         };
         dialog.learn(reply.contact, reversed(record_route)?)?;
-        if is_success(reply.status) {
+        if reply.is_success() {
             dialog.apply(Event::Success);
         }
         Ok(dialog)
@@ -149,9 +110,9 @@ impl Dialog {
             call_id: request.call_id.into(),
             local_tag: our_tag.into(),
             remote_tag: request.from.params.get("tag").map(Into::into),
-            local: AddressBuf::untagged(&request.to),
-            remote: AddressBuf::untagged(&request.from),
-            target: UriBuf::of(&request.target),
+            local: untagged(&request.to)?,
+            remote: untagged(&request.from)?,
+            target: bare(&request.target)?,
             routes: Vec::new(),
             local_cseq: None,
             remote_cseq: Some(request.cseq),
@@ -195,16 +156,16 @@ impl Dialog {
     fn learn(&mut self, target: Option<Uri<'_>>, routes: Vec<UriBuf>) -> Result<(), Unfit> {
         let target = match target {
             Some(uri) if uri.sip().is_none() => return Err(Unfit::Scheme),
-            Some(uri) => UriBuf::of(&uri),
+            Some(uri) => bare(&uri)?,
             None => self.target.clone(),
         };
         let octets = self.call_id.len()
             + self.local_tag.len()
             + self.remote_tag.as_deref().map_or(0, str::len)
-            + self.local.len()
-            + self.remote.len()
-            + target.len()
-            + routes.iter().map(UriBuf::len).sum::<usize>();
+            + self.local.as_str().len()
+            + self.remote.as_str().len()
+            + target.as_str().len()
+            + routes.iter().map(|uri| uri.as_str().len()).sum::<usize>();
         if octets > MOST_OCTETS {
             return Err(Unfit::TooLong { octets });
         }
@@ -241,6 +202,11 @@ impl Dialog {
     pub fn may_invite(&mut self) -> bool {
         self.state == State::Confirmed
             && self.exchange(exchange::Event::Send) == [exchange::Action::Proceed]
+    }
+
+    /// Returns how long to wait after a 491 to an INVITE of ours (RFC 3261 §14.1).
+    pub fn after_glare(&self, random: u32) -> core::time::Duration {
+        exchange::after_glare(self.role == Role::Uac, random)
     }
 
     /// Takes what became of the open INVITE of either side. The first one's 2xx
@@ -304,6 +270,32 @@ impl Dialog {
     fn strict_route(&self) -> Option<&UriBuf> {
         let loose = |uri: Uri<'_>| uri.sip().is_some_and(SipUri::is_loose);
         self.routes.first().filter(|first| !loose(first.view()))
+    }
+
+    /// Starts a request of ours in this dialog, with what every one has: `cseq`
+    /// is from [`Dialog::next_cseq`], or their INVITE's for ACK and CANCEL.
+    pub fn request<'b>(
+        &self,
+        bytes: &'b mut Vec<u8>,
+        method: Method<'_>,
+        cseq: u32,
+        via: &Via<'_>,
+    ) -> Writer<'b> {
+        let ours = [("tag", Some(self.local_tag()))];
+        let theirs = [("tag", self.remote_tag())];
+        let theirs = self.remote_tag().map_or(&[][..], |_| &theirs[..]);
+        let number = cseq;
+        let mut writer = Writer::request(bytes, method, &self.request_uri());
+        writer.field(via).field(&MaxForwards(HOPS));
+        for route in self.routes() {
+            writer.field(&Route(NameAddr::new(route)));
+        }
+        writer
+            .field(&From(self.local().with(&ours)))
+            .field(&To(self.remote().with(theirs)))
+            .field(&CallId(&self.call_id))
+            .field(&CSeq { number, method });
+        writer
     }
 
     /// Returns whether a request received belongs here, by its Call-ID and the
@@ -394,8 +386,27 @@ pub const fn place(method: Method<'_>, has_to_tag: bool, found: bool) -> Place {
     }
 }
 
-pub(super) const fn is_success(status: u16) -> bool {
-    status >= 200 && status < 300
+/// Returns an address without header parameters: the tag is kept apart.
+fn untagged(address: &NameAddr<'_>) -> Result<NameAddrBuf, Unfit> {
+    let params = Params::NONE;
+    Ok(NameAddrBuf::of(&NameAddr { params, ..*address })?)
+}
+
+/// Returns a URI as a Request-URI, Route or Contact of a dialog may have it:
+/// without headers and without `method` (RFC 3261 §19.1.1, Table 1).
+fn bare(uri: &Uri<'_>) -> Result<UriBuf, Unfit> {
+    let Uri::Sip(sip) = uri else {
+        return Ok(UriBuf::of(uri)?);
+    };
+    let params = sip.params.iter();
+    let params: Vec<_> = params
+        .filter(|(name, _)| !name.eq_ignore_ascii_case("method"))
+        .collect();
+    Ok(UriBuf::of(&Uri::Sip(SipUri {
+        params: UriParams::of(&params),
+        headers: UriHeaders::NONE,
+        ..*sip
+    }))?)
 }
 
 fn collect<'a>(uris: impl IntoIterator<Item = Uri<'a>>) -> Result<Vec<UriBuf>, Unfit> {
@@ -407,7 +418,7 @@ fn collect<'a>(uris: impl IntoIterator<Item = Uri<'a>>) -> Result<Vec<UriBuf>, U
         if uri.sip().is_none() {
             return Err(Unfit::Scheme);
         }
-        routes.push(UriBuf::of(&uri));
+        routes.push(bare(&uri)?);
     }
     Ok(routes)
 }
