@@ -28,6 +28,8 @@ macro_rules! address {
     };
 }
 
+pub(super) use address;
+
 address! {
     /// Who asks (RFC 3261 §20.20).
     From

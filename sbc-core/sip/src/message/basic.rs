@@ -93,6 +93,8 @@ macro_rules! number {
     };
 }
 
+pub(super) use number;
+
 number! {
     /// How many hops are left: 0 to 255 (RFC 3261 §20.22).
     MaxForwards(u8)

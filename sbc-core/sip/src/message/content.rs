@@ -4,7 +4,7 @@
 use super::field::{BadField, Field, Why};
 use super::out::Out;
 use super::params::Params;
-use super::scan::Cursor;
+use super::scan::{Cursor, trim};
 use crate::wire::Name;
 
 /// A media type with its parameters.
@@ -66,6 +66,61 @@ impl<'a> Field<'a> for ContentType<'a> {
     }
 }
 
+/// One media type that is accepted, `*` for any (RFC 3261 §20.1).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Accept<'a>(pub ContentType<'a>);
+
+impl Accept<'_> {
+    /// Returns whether `kind/subtype` is accepted by this element.
+    pub fn takes(&self, kind: &str, subtype: &str) -> bool {
+        let fits = |given: &str, wanted: &str| given == "*" || given.eq_ignore_ascii_case(wanted);
+        fits(self.0.kind, kind) && fits(self.0.subtype, subtype)
+    }
+}
+
+impl<'a> Field<'a> for Accept<'a> {
+    const NAME: Name = Name::Accept;
+
+    fn parse(value: &'a str) -> Result<Self, BadField> {
+        media(value).map(Self).map_err(|why| why.of(Self::NAME))
+    }
+
+    fn emit(&self, out: &mut Out<'_>) {
+        self.0.emit(out);
+    }
+}
+
+/// What names a body part: the text between the brackets (RFC 2045 §7).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ContentId<'a>(pub &'a str);
+
+impl<'a> Field<'a> for ContentId<'a> {
+    const NAME: Name = Name::ContentId;
+
+    fn parse(value: &'a str) -> Result<Self, BadField> {
+        let inside = trim(value)
+            .strip_prefix('<')
+            .and_then(|text| text.strip_suffix('>'));
+        match inside {
+            Some(inside) if is_id(inside) => Ok(Self(inside)),
+            _ => Err(Why::Value.of(Self::NAME)),
+        }
+    }
+
+    fn emit(&self, out: &mut Out<'_>) {
+        out.text("<");
+        out.text(if is_id(self.0) { self.0 } else { "invalid" })
+            .text(">");
+    }
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"<>".contains(&byte))
+}
+
 /// Reads `type/subtype` and parameters.
 fn media(value: &str) -> Result<ContentType<'_>, Why> {
     let mut cursor = Cursor::new(value);
@@ -112,6 +167,30 @@ mod tests {
         ] {
             assert!(ContentType::parse(value).is_err(), "{value}");
         }
+    }
+
+    /// RFC 3261 §20.1, §20.11
+    #[test]
+    fn what_is_accepted_may_be_any() {
+        assert!(
+            Accept::parse("application/*;q=0.5")
+                .unwrap()
+                .takes("Application", "sdp")
+        );
+        assert!(Accept::parse("*/*").unwrap().takes("text", "plain"));
+        assert!(!Accept::parse("text/*").unwrap().takes("application", "sdp"));
+    }
+
+    /// RFC 2045 §7
+    #[test]
+    fn a_content_id_stands_in_brackets() {
+        assert_eq!(ContentId::parse(" <a$b@c> "), Ok(ContentId("a$b@c")));
+        for value in ["", "a@b", "<>", "<a b>", "<a><b>"] {
+            assert!(ContentId::parse(value).is_err(), "{value}");
+        }
+        let mut bytes = Vec::new();
+        ContentId("a>\r\nb").emit(&mut Out::new(&mut bytes));
+        assert_eq!(bytes, b"<invalid>");
     }
 
     /// RFC 3420 §4, RFC 3863

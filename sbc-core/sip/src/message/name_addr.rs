@@ -4,60 +4,16 @@
 use super::chars::TOKEN;
 use super::field::Why;
 use super::out::Out;
-use super::params::{Params, Unquoted};
+use super::params::Params;
 use super::scan::{Cursor, trim};
+use super::text::Text;
 use super::uri::{BadUri, Uri};
-
-/// What stands before the angle bracket.
-#[derive(Clone, Copy, Debug, Eq)]
-pub struct Display<'a>(Text<'a>);
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Text<'a> {
-    /// Plain text.
-    Plain(&'a str),
-    /// What stood between quotes, escapes and all.
-    Quoted(&'a str),
-}
-
-impl<'a> Display<'a> {
-    /// Returns plain text as a display name to write.
-    pub const fn of(text: &'a str) -> Self {
-        Self(Text::Plain(text))
-    }
-
-    /// Returns the characters of the name, out of quotes and escapes.
-    pub fn chars(&self) -> Unquoted<'a> {
-        match self.0 {
-            Text::Plain(text) => Unquoted::plain(text),
-            Text::Quoted(inside) => Unquoted::inside(inside),
-        }
-    }
-
-    fn emit(&self, out: &mut Out<'_>) {
-        match self.0 {
-            Text::Plain(text) if is_words(text) => out.text(text),
-            Text::Plain(text) => out.quoted(text),
-            Text::Quoted(inside) => out.requoted(inside),
-        };
-    }
-}
-
-impl PartialEq for Display<'_> {
-    fn eq(&self, other: &Display<'_>) -> bool {
-        self.chars().eq(other.chars())
-    }
-}
-
-/// Returns whether `text` may stand without quotes and reads back as it is.
-fn is_words(text: &str) -> bool {
-    text.split(' ').all(|word| TOKEN.fills(word))
-}
 
 /// An address, with the parameters of the header it stands in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct NameAddr<'a> {
-    pub display: Option<Display<'a>>,
+    /// What stands before the angle bracket.
+    pub display: Option<Text<'a>>,
     pub uri: Uri<'a>,
     pub params: Params<'a>,
 }
@@ -95,7 +51,7 @@ impl<'a> NameAddr<'a> {
     /// Writes the address, its URI in brackets.
     pub fn emit(&self, out: &mut Out<'_>) {
         if let Some(display) = self.display {
-            display.emit(out);
+            display.emit_words(out);
             out.text(" ");
         }
         out.text("<");
@@ -106,7 +62,7 @@ impl<'a> NameAddr<'a> {
 }
 
 /// Display name, text of the URI, and a cursor that stands behind it.
-pub(super) type Split<'a> = (Option<Display<'a>>, &'a str, Cursor<'a>);
+pub(super) type Split<'a> = (Option<Text<'a>>, &'a str, Cursor<'a>);
 
 /// Splits an address without reading its URI.
 pub(super) fn split(value: &str) -> Result<Split<'_>, Why> {
@@ -121,7 +77,7 @@ pub(super) fn split(value: &str) -> Result<Split<'_>, Why> {
         };
     }
     // Words that no bracket follows were the start of a bare URI.
-    if matches!(display, Some(Display(Text::Quoted(_)))) {
+    if display.is_some_and(|display| display.is_quoted()) {
         return Err(Why::Uri(BadUri::Bracket));
     }
     let mut cursor = Cursor::new(value);
@@ -140,11 +96,11 @@ fn bare<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Why> {
     }
 }
 
-fn display<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Display<'a>>, Why> {
+fn display<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Text<'a>>, Why> {
     if cursor.peek() == Some(b'"') {
         let inside = cursor.quoted()?;
         cursor.space();
-        return Ok(Some(Display(Text::Quoted(inside))));
+        return Ok(Some(Text::inside(inside)));
     }
     let start = cursor.at();
     // The grammar has tokens only; names in other alphabets are seen bare too.
@@ -155,7 +111,7 @@ fn display<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Display<'a>>, Why> {
         cursor.space();
     }
     let words = trim(cursor.since(start));
-    Ok((!words.is_empty()).then_some(Display(Text::Plain(words))))
+    Ok((!words.is_empty()).then_some(Text::of(words)))
 }
 
 #[cfg(test)]
@@ -280,7 +236,7 @@ mod tests {
             ("a\r\nb", "\"a  b\" <sip:a@b>"),
             ("", "\"\" <sip:a@b>"),
         ] {
-            address.display = Some(Display::of(text));
+            address.display = Some(Text::of(text));
             assert_eq!(written(&address), wanted);
         }
     }

@@ -115,6 +115,11 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// Passes one character, whatever it is.
+    pub(crate) fn pass_char(&mut self) {
+        self.at += self.rest().chars().next().map_or(0, char::len_utf8);
+    }
+
     fn pass_pair(&mut self) -> Result<(), Why> {
         self.at += 1;
         match self.peek() {

@@ -1,6 +1,8 @@
 //! What follows the host of a URI: its parameters and its headers, text in,
 //! checked views out (RFC 3261 §19.1.1).
 
+use alloc::{string::String, vec::Vec};
+
 use super::super::chars::{HEADER, HEX, PARAM};
 use super::super::out::Out;
 use super::super::params::{Param, Seen};
@@ -180,6 +182,19 @@ impl<'a> UriHeaders<'a> {
         let mut all = self.iter();
         all.find(|header| header.0.eq_ignore_ascii_case(name))
             .map(|header| header.1)
+    }
+
+    /// Returns the text of the first header `name`, unescaped; an error if it is
+    /// not UTF-8, or holds control bytes and so could end a line.
+    pub fn text(&self, name: &str) -> Option<Result<String, BadUri>> {
+        let bytes: Vec<u8> = self.get(name)?.collect();
+        let text = String::from_utf8(bytes).map_err(|_| BadUri::Headers);
+        Some(
+            text.and_then(|text| match text.chars().any(char::is_control) {
+                true => Err(BadUri::Headers),
+                false => Ok(text),
+            }),
+        )
     }
 
     pub(super) fn emit(&self, out: &mut Out<'_>) {
