@@ -9,6 +9,7 @@ pub mod g711;
 pub mod ports;
 pub mod rtp;
 pub mod sdp;
+pub mod stream;
 
 /// A moment, as the time since the node's clock started. It never goes back.
 pub type Instant = core::time::Duration;
