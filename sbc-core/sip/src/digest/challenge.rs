@@ -95,6 +95,8 @@ pub fn read(line: &str) -> Vec<Result<Challenge, Unusable>> {
     for item in Items(Some(line)) {
         let item = item.trim();
         let item = match split_scheme(item) {
+            // A word alone belongs to what is open: a qop list without quotes.
+            Some((_, "")) if open.is_some() => continue,
             Some((scheme, rest)) => {
                 found.extend(open.replace(Raw::new(scheme)).map(Raw::finish));
                 rest

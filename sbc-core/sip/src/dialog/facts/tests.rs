@@ -40,7 +40,7 @@ CONTENT-LENGTH: 0
 
 ";
 
-/// RFC 3261 §12.1.1, and §12.2.1.1 for the request that goes back.
+/// RFC 3261 §12.1.1, and §8.1.1.6, §12.2.1.1 for the request that goes back.
 #[test]
 fn a_received_invite_makes_a_dialog_whose_requests_find_their_way_back() {
     let frame = frame(INVITE);

@@ -35,7 +35,7 @@ fn tags(forks: &Forks) -> Vec<(String, State)> {
     forks.iter().map(of).collect()
 }
 
-/// RFC 3261 §12.1: a 100 makes no dialog, nor does a 1xx without a tag.
+/// RFC 3261 §12.1, §13.2.2.1: a 100 makes no dialog, nor does a 1xx without a tag.
 #[test]
 fn each_tag_makes_a_dialog_of_its_own() {
     let mut forks = Forks::default();

@@ -98,6 +98,7 @@ fn the_second_waits_for_the_prack_of_the_first() {
     assert_eq!(uas.send(at(2), T1, false), Ok(2));
 }
 
+/// RFC 3262 §7.2
 #[test]
 fn only_the_right_prack_is_accepted_and_only_once() {
     let mut uas = Uas::new(7, 0);

@@ -105,7 +105,7 @@ fn a_uas_takes_the_route_set_in_order_and_starts_early() {
     assert_eq!(dialog.state(), State::Confirmed);
 }
 
-/// RFC 3261 §12.2.1.1, the example of the strict router.
+/// RFC 3261 §8.1.2 and §12.2.1.1, the example of the strict router.
 #[test]
 fn a_strict_router_moves_to_the_request_uri_and_the_target_to_the_end() {
     let dialog = uas(&["sip:proxy1", "sip:proxy2", "sip:proxy3;lr", "sip:proxy4"]);

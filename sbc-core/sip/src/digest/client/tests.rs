@@ -63,7 +63,7 @@ fn vector(algorithm: &str) -> String {
     .value()
 }
 
-/// RFC 7616 §3.9.1, the MD5 answer.
+/// RFC 7616 §3.4.1 and §3.9.1, the MD5 answer.
 #[test]
 fn the_md5_example_of_rfc_7616_comes_out() {
     assert_eq!(
@@ -240,6 +240,33 @@ fn names_and_tokens_are_read_in_any_case_and_values_keep_theirs() {
     assert_eq!(found.qop, Qop::Auth);
 }
 
+/// Seen where `qop` should be quoted: the rest of the challenge still counts.
+#[test]
+fn a_qop_list_without_quotes_is_read() {
+    let found = only("Digest realm=\"r\", nonce=\"n\", qop=auth,auth-int, algorithm=SHA-256");
+    assert_eq!(found.qop, Qop::Auth);
+    assert_eq!(Some(found.algorithm), Algorithm::of("SHA-256"));
+}
+
+/// Every octet of a line replaced in turn: an answer or a reason, no panic.
+#[test]
+fn a_spoilt_challenge_is_read_or_refused() {
+    let line = format!(
+        "NTLM abc=, {}",
+        asks("SHA-256", "n", ", stale=true, opaque=\"\\\"\"")
+    );
+    let mut refused = 0;
+    for at in 0..line.len() {
+        for spoilt in ["\"", "\\", ",", "=", " ", "", "é"] {
+            let text = [&line[..at], spoilt, &line[at + 1..]].concat();
+            let found = read(&text);
+            assert!(found.len() <= 16);
+            refused += usize::from(found.iter().all(Result::is_err));
+        }
+    }
+    assert!(refused > line.len(), "{refused}");
+}
+
 /// RFC 3261 §25.1, quoted-pair: unescaped to be hashed, escaped to be written.
 #[test]
 fn quotes_and_backslashes_survive_both_ways() {
@@ -407,7 +434,7 @@ fn a_session_algorithm_keeps_its_client_nonce() {
     }
 }
 
-/// RFC 3261 §22.3: a proxy and a server may both ask.
+/// RFC 3261 §22.2 and §22.3: a server and a proxy may both ask.
 #[test]
 fn proxy_and_server_are_answered_side_by_side() {
     let (mut client, mut attempt) = (client(), Attempt::default());
