@@ -2,17 +2,30 @@
 //!
 //! Each machine is one pure table, laid out like its figure: [`invite_client`]
 //! (Figure 5), [`client`] (Figure 6), [`invite_server`] (Figure 7) and
-//! [`server`] (Figure 8). A table says what to do with one of the [`Action`]s.
+//! [`server`] (Figure 8). A table says what to do with one of the [`Action`]s;
+//! [`Layer`] does it, for as many transactions as its [`Limits`] allow.
 
+mod alarm;
+pub mod arrival;
+pub mod branch;
 pub mod client;
+pub mod destination;
 pub mod invite_client;
 pub mod invite_server;
+pub mod key;
+pub mod layer;
+pub mod made;
 pub mod server;
 #[cfg(test)]
 mod table;
 pub mod timers;
 
-use timers::Timer;
+pub use arrival::Arrived;
+pub use branch::Branch;
+pub use destination::{Destination, Peer, Source, Transport};
+pub use key::Secret;
+pub use layer::{Counters, Input, Layer, Limits, Outgoing, Output, ServerId, Transaction};
+pub use timers::{Timer, Timings};
 
 /// Whether the transport below delivers what it is given, or may lose it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,4 +1,4 @@
-//! T1, T2 and T4 come in, the values of the timers go out: RFC 3261 §17 and Table 4, RFC 6026 §8.1.
+//! T1, T2 and T4 come in, the values of the timers go out: RFC 3261 §17 and Table 4, RFC 6026 §8.1, RFC 4320 §4.1.
 
 use core::time::Duration;
 
@@ -7,6 +7,9 @@ pub const TRYING: Duration = Duration::from_millis(200);
 
 /// How long, at least, an INVITE client waits in Completed for repeated responses (RFC 3261 §17.1.1.2).
 const D_FLOOR: Duration = Duration::from_secs(32);
+
+/// The shortest time a timer runs, so that no setting makes one that fires for ever.
+pub const TICK: Duration = Duration::from_millis(1);
 
 /// The timers of the four machines, by their letters. Timer C is a proxy's.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -25,6 +28,9 @@ pub enum Timer {
     M,
     /// The 200 ms after which an INVITE server answers 100 itself (RFC 3261 §17.2.1).
     Trying,
+    /// The same for other requests: what a client's Timer E takes to reach T2
+    /// (RFC 4320 §4.1).
+    LateTrying,
     /// The 64*T1 after a CANCEL in which the INVITE must be answered (RFC 3261 §9.1).
     Cancelled,
     /// The 64*T1 in which a non-INVITE request must be answered: its client's
@@ -46,7 +52,7 @@ impl Timer {
     /// Returns the clock this timer runs on.
     pub const fn clock(self) -> Clock {
         match self {
-            Self::A | Self::E | Self::G | Self::Trying => Clock::Repeat,
+            Self::A | Self::E | Self::G | Self::Trying | Self::LateTrying => Clock::Repeat,
             _ => Clock::Limit,
         }
     }
@@ -74,12 +80,13 @@ impl Timings {
     /// Returns how long `timer` runs the first time. Where the RFC has zero for
     /// reliable transports, the tables do not start the timer at all.
     pub fn first(&self, timer: Timer) -> Duration {
-        match timer {
+        let value = match timer {
             Timer::A | Timer::E => self.t1,
             Timer::G => self.t1.min(self.t2),
             Timer::D => self.lifetime().max(D_FLOOR),
             Timer::I | Timer::K => self.t4,
             Timer::Trying => TRYING,
+            Timer::LateTrying => self.until_t2(),
             Timer::B
             | Timer::F
             | Timer::H
@@ -88,7 +95,8 @@ impl Timings {
             | Timer::M
             | Timer::Cancelled
             | Timer::Expiry => self.lifetime(),
-        }
+        };
+        value.max(TICK)
     }
 
     /// Returns how long `timer` runs after it ran for `last`: twice as long,
@@ -97,8 +105,15 @@ impl Timings {
         let doubled = last.saturating_mul(2);
         match timer {
             Timer::A => doubled,
-            _ => doubled.min(self.t2),
+            _ => doubled.min(self.t2).max(TICK),
         }
+    }
+
+    /// Returns how long Timer E takes to be reset to T2 (RFC 4320 §4.1).
+    fn until_t2(&self) -> Duration {
+        core::iter::successors(Some(self.t1.max(TICK)), |last| last.checked_mul(2))
+            .take_while(|pause| *pause < self.t2)
+            .sum()
     }
 
     /// Returns 64*T1, the time after which a transaction gives up.
@@ -117,10 +132,10 @@ impl Default for Timings {
 mod tests {
     use super::*;
 
-    /// RFC 3261 Table 4 (§17.1.1.1, §17.2) with the lines of RFC 6026 §8.1 (L and M).
+    /// RFC 3261 Table 4 (§17.1.1.1, §17.2) with the lines of RFC 6026 §8.1 (L and M), and RFC 4320 §4.1.
     #[test]
     fn the_timers_have_the_values_of_table_4() {
-        use Timer::{A, B, Cancelled, D, E, Expiry, F, G, H, I, J, K, L, M, Trying};
+        use Timer::{A, B, Cancelled, D, E, Expiry, F, G, H, I, J, K, L, LateTrying, M, Trying};
         let table = [
             (A, 500),
             (B, 32_000),
@@ -135,6 +150,7 @@ mod tests {
             (L, 32_000),
             (M, 32_000),
             (Trying, 200),
+            (LateTrying, 3_500),
             (Cancelled, 32_000),
             (Expiry, 32_000),
         ];
@@ -170,6 +186,26 @@ mod tests {
         };
         assert_eq!(fast.first(Timer::D), Duration::from_secs(32));
         assert_eq!(fast.first(Timer::B), Duration::from_millis(6400));
+    }
+
+    #[test]
+    fn no_setting_makes_a_timer_of_no_time() {
+        let zero = Timings {
+            t1: Duration::ZERO,
+            t2: Duration::ZERO,
+            t4: Duration::ZERO,
+        };
+        for timer in [
+            Timer::A,
+            Timer::E,
+            Timer::G,
+            Timer::I,
+            Timer::LateTrying,
+            Timer::L,
+        ] {
+            assert_eq!(zero.first(timer), TICK, "{timer:?}");
+            assert!(zero.again(timer, TICK) >= TICK, "{timer:?}");
+        }
     }
 
     fn run(timer: Timer, times: usize) -> alloc::vec::Vec<u128> {
