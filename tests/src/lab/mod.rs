@@ -1,6 +1,7 @@
 //! The name of an errand comes in, its exit status goes out.
 
 mod fuzz;
+mod junit;
 mod need;
 mod report;
 mod suites;

@@ -4,6 +4,9 @@
 use std::io::Write;
 use std::time::Instant;
 
+use super::junit::{self, Case, Outcome};
+use super::suites::Suites;
+
 /// What has been counted so far, and what to say about it at the end.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -11,6 +14,7 @@ pub struct Report {
     failed: usize,
     skips: Vec<String>,
     failures: Vec<Failure>,
+    cases: Vec<Case>,
 }
 
 /// Something that failed, and what it printed.
@@ -25,6 +29,12 @@ pub struct Failure {
 impl Report {
     /// Counts a step that is one check, with its progress line.
     pub fn step(&mut self, name: &str, started: Instant, result: Result<String, String>) {
+        let outcome = if result.is_ok() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        };
+        self.cases.push(case("verify", name, outcome));
         match result {
             Ok(said) => {
                 self.passed += 1;
@@ -38,26 +48,38 @@ impl Report {
         }
     }
 
-    /// Counts tests that passed.
-    pub fn pass(&mut self, count: usize) {
-        self.passed += count;
+    /// Counts what `cargo test` ran.
+    pub fn suites(&mut self, suites: Suites) {
+        self.passed += suites.passed;
+        self.fail(suites.failed, suites.failures);
+        self.cases.extend(suites.cases);
+        for _ in 0..suites.ignored {
+            self.skip("a test: marked #[ignore]".into());
+        }
     }
 
-    /// Counts tests that failed.
-    pub fn fail(&mut self, count: usize, failures: Vec<Failure>) {
+    /// Takes tests that reported themselves as skipped, as `name: why`, off
+    /// those that passed.
+    pub fn skip_passed(&mut self, reasons: Vec<String>) {
+        self.passed = self.passed.saturating_sub(reasons.len());
+        reasons.into_iter().for_each(|reason| self.skip(reason));
+    }
+
+    fn fail(&mut self, count: usize, failures: Vec<Failure>) {
         self.failed += count;
         self.failures.extend(failures);
     }
 
-    /// Counts something that could not run here: `what: why`.
-    pub fn skip(&mut self, reason: String) {
+    fn skip(&mut self, reason: String) {
+        let (name, why) = reason.split_once(": ").unwrap_or((&reason, ""));
+        self.cases
+            .push(case("skipped", name, Outcome::Skipped(why.to_owned())));
         self.skips.push(reason);
     }
 
-    /// Takes tests that reported themselves as skipped off those that passed.
-    pub fn skip_passed(&mut self, reasons: Vec<String>) {
-        self.passed = self.passed.saturating_sub(reasons.len());
-        self.skips.extend(reasons);
+    /// Returns all checks as a JUnit file.
+    pub fn junit(&self) -> String {
+        junit::document(&self.cases)
     }
 
     /// Returns whether nothing failed.
@@ -82,6 +104,14 @@ impl Report {
     }
 }
 
+fn case(suite: &str, name: &str, outcome: Outcome) -> Case {
+    Case {
+        suite: suite.to_owned(),
+        name: name.to_owned(),
+        outcome,
+    }
+}
+
 /// Prints one line about a step: its name, what it says, and the seconds it took.
 pub fn progress(name: &str, said: &str, started: Option<Instant>) {
     let took = started.map_or_else(String::new, |at| {
@@ -95,18 +125,21 @@ pub fn progress(name: &str, said: &str, started: Option<Instant>) {
 mod tests {
     use super::*;
 
+    fn suites(passed: usize, failed: usize) -> Suites {
+        let mut suites = Suites::default();
+        suites.passed = passed;
+        suites.failed = failed;
+        suites
+    }
+
     #[test]
     fn the_last_line_is_the_count_and_nothing_else() {
         let mut report = Report::default();
-        report.pass(12);
+        let mut suites = suites(12, 2);
         let output = "panicked".into();
-        report.fail(
-            2,
-            vec![Failure {
-                name: "a::b".into(),
-                output,
-            }],
-        );
+        let name = "a::b".into();
+        suites.failures.push(Failure { name, output });
+        report.suites(suites);
         report.skip("netns: no root".into());
         let expected = "\n---- a::b\npanicked\nfailed: a::b\nskipped: netns: no root\n12 passed, 2 failed, 1 skipped\n";
         assert_eq!(report.closing(), expected);
@@ -116,11 +149,16 @@ mod tests {
     #[test]
     fn a_test_that_skipped_itself_has_not_passed() {
         let mut report = Report::default();
-        report.pass(3);
+        report.suites(suites(3, 0));
         report.skip_passed(vec!["x: no valgrind".into()]);
         assert_eq!(
             report.closing(),
             "skipped: x: no valgrind\n2 passed, 0 failed, 1 skipped\n"
+        );
+        assert!(
+            report
+                .junit()
+                .contains("name=\"x\"><skipped message=\"no valgrind\"/>")
         );
     }
 }

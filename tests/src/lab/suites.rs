@@ -1,5 +1,6 @@
 //! The lines `cargo test` prints come in, counts and failures go out.
 
+use super::junit::{Case, Outcome};
 use super::report::Failure;
 
 /// How much of what a crashed suite or a failed build printed is shown.
@@ -16,6 +17,8 @@ pub struct Suites {
     pub ignored: usize,
     /// What failed, with its output.
     pub failures: Vec<Failure>,
+    /// Each test that ended.
+    pub cases: Vec<Case>,
     suite: String,
     running: bool,
     /// Names of the failed tests of the suite that runs.
@@ -54,12 +57,15 @@ impl Suites {
         self.recent.push(line.to_owned());
         if line.starts_with("running ") && line.contains(" test") {
             self.running = true;
-        } else if let Some(name) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
-            self.names
-                .push(name.trim_end_matches(" - should panic").to_owned());
+        } else if let Some((name, outcome)) = case(line) {
+            if outcome == Outcome::Failed {
+                self.names.push(name.to_owned());
+            }
+            self.cases.push(Case {
+                suite: self.suite.clone(),
+                name: name.to_owned(),
+                outcome,
+            });
         } else if line == "failures:" && self.explained.is_none() {
             self.explained = Some(String::new());
         } else if let Some(explained) = &mut self.explained {
@@ -140,6 +146,17 @@ fn suite_name(line: &str) -> Option<String> {
     )
 }
 
+/// Returns the test a `test … ... ok` line is about, and how it ended.
+fn case(line: &str) -> Option<(&str, Outcome)> {
+    let (name, ended) = line.strip_prefix("test ")?.rsplit_once(" ... ")?;
+    let outcome = match ended {
+        "ok" => Outcome::Passed,
+        "FAILED" => Outcome::Failed,
+        _ => return None,
+    };
+    Some((name.trim_end_matches(" - should panic"), outcome))
+}
+
 /// Returns the number in front of a word, as in `ok. 47 passed; 2 failed; …`.
 fn count_of(counts: &str, word: &str) -> usize {
     let before = counts
@@ -192,6 +209,12 @@ mod tests {
             panic!("one failure, not {:?}", suites.failures);
         };
         assert_eq!(name, "laws: b::c");
+        let ended: Vec<_> = suites
+            .cases
+            .iter()
+            .map(|case| (case.name.as_str(), &case.outcome))
+            .collect();
+        assert_eq!(ended, [("a", &Outcome::Passed), ("b::c", &Outcome::Failed)]);
         assert_eq!(
             output.trim(),
             "---- b::c stdout ----\nthread 'b::c' panicked at x.rs:1:1:\nno"

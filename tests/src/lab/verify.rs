@@ -38,12 +38,28 @@ pub fn run() -> ExitCode {
     lint(&root, &mut report);
     test(&root, &mut report);
     fuzz_all(&root, &mut report);
-    progress("all", "", Some(started));
+    match write_junit(&root, &report) {
+        Ok(path) => progress("all", &path, Some(started)),
+        Err(error) => progress("all", &format!("no JUnit file: {error}"), Some(started)),
+    }
     let mut out = std::io::stdout();
     let printed = out
         .write_all(report.closing().as_bytes())
         .and_then(|()| out.flush());
     ExitCode::from(u8::from(!report.is_good() || printed.is_err()))
+}
+
+/// Writes the JUnit file, and returns where it lies.
+fn write_junit(root: &Path, report: &Report) -> std::io::Result<String> {
+    let folder = target_folder(root);
+    let path = folder.join("verify.xml");
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(&path, report.junit())?;
+    Ok(path
+        .strip_prefix(root)
+        .unwrap_or(&path)
+        .display()
+        .to_string())
 }
 
 /// Returns the top folder of the repository: above this package's.
@@ -118,11 +134,7 @@ fn test(root: &Path, report: &mut Report) {
         Ok(succeeded) => suites.end(succeeded),
         Err(error) => report.step("tests", started, Err(error.to_string())),
     }
-    report.pass(suites.passed);
-    report.fail(suites.failed, suites.failures);
-    for _ in 0..suites.ignored {
-        report.skip("a test marked #[ignore]".into());
-    }
+    report.suites(suites);
     let reasons = std::fs::read_to_string(&skips).unwrap_or_default();
     let reasons = reasons
         .lines()
