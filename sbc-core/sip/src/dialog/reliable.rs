@@ -4,20 +4,13 @@
 use core::time::Duration;
 
 use super::backoff::{Backoff, Beat};
-use crate::Instant;
+use crate::{
+    Instant,
+    message::{Field, Method, RAck, RSeq, Require, Response, each, single},
+};
 
 /// The greatest first RSeq, so that counting up never wraps (RFC 3262 §3).
 const FIRST_MAX: u32 = 0x7fff_ffff;
-
-/// The value of an RAck header: which response a PRACK acknowledges (RFC 3262
-/// §7.2).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Rack<'a> {
-    pub rseq: u32,
-    pub cseq: u32,
-    /// The method of the request that was answered, in practice `INVITE`.
-    pub method: &'a str,
-}
 
 /// Where the reliable provisional responses of one INVITE stand at its UAS.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -157,8 +150,8 @@ impl Uas {
     }
 
     /// Takes a PRACK; returns whether the answer is 200 rather than 481.
-    pub fn prack(&mut self, rack: Rack<'_>) -> bool {
-        let matches = rack.rseq == self.rseq && rack.cseq == self.cseq && rack.method == "INVITE";
+    pub fn prack(&mut self, rack: RAck<'_>) -> bool {
+        let matches = rack == acknowledging(self.cseq, self.rseq);
         let event = if matches {
             Event::Prack
         } else {
@@ -207,6 +200,26 @@ impl Uas {
     }
 }
 
+/// Returns the RAck of the PRACK for a response to an INVITE (RFC 3262 §7.2).
+pub const fn acknowledging(cseq: u32, rseq: u32) -> RAck<'static> {
+    RAck {
+        response: rseq,
+        number: cseq,
+        method: Method::Invite,
+    }
+}
+
+/// Returns the RSeq of a response that was sent reliably: a 1xx other than 100,
+/// with `Require: 100rel` (RFC 3262 §4).
+pub fn rseq(response: &Response<'_>) -> Option<u32> {
+    let frame = response.frame;
+    let mut required = each::<Require<'_>>(frame.all(Require::NAME)).flatten();
+    let reliable = matches!(response.status.code(), 101..=199)
+        && required.any(|options| options.0.has("100rel"));
+    let value = single::<RSeq>(frame.all(RSeq::NAME));
+    value.ok().flatten().filter(|_| reliable).map(|rseq| rseq.0)
+}
+
 /// The UAC side in one early dialog of one INVITE. Each fork counts for itself.
 #[derive(Clone, Debug, Default)]
 pub struct Uac {
@@ -216,7 +229,7 @@ pub struct Uac {
 /// What a reliable provisional response is to its receiver.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Verdict {
-    /// Next in order: process it, and send the PRACK.
+    /// Next in order: process it, and send the PRACK, [`acknowledging`] it.
     Acknowledge,
     /// Seen before: drop it, without a PRACK.
     Repeated,
@@ -225,8 +238,8 @@ pub enum Verdict {
 }
 
 impl Uac {
-    /// Takes the CSeq and RSeq of a response with `Require: 100rel` other than
-    /// 100; returns what it is. The PRACK's RAck has these very numbers.
+    /// Takes the CSeq and the [`rseq`] of a reliable provisional response;
+    /// returns what it is.
     pub fn received(&mut self, cseq: u32, rseq: u32) -> Verdict {
         let verdict = judge(self.latest, cseq, rseq);
         if verdict == Verdict::Acknowledge {

@@ -6,15 +6,18 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Instant;
+use crate::{
+    Instant,
+    message::{Allow, Field, Method, Refresher, SessionExpires, each},
+    wire::Frame,
+};
+use terms::MOST_SECS;
 
-/// The least value of Min-SE, and its value where the header is absent, in
-/// seconds (RFC 4028 §5).
-pub const LEAST_SECS: u32 = 90;
+mod machine;
+mod terms;
 
-/// The longest interval we let a 422 talk us into: one day. A session nobody
-/// looks after for longer is not looked after.
-const MOST_SECS: u32 = 86_400;
+pub use machine::{Action, Event, State, next};
+pub use terms::{Answer, Asked, BadPolicy, LEAST_SECS, Offer, Party, Policy, session_expires};
 
 /// 422 answers taken for one request: each proxy on the path may ask for more
 /// than the one before it, and no path of ours has this many.
@@ -25,101 +28,6 @@ const REFRESH_FLOOR: Duration = Duration::from_secs(15);
 
 /// After a refusal we try again no sooner than this.
 const RETRY_FLOOR: Duration = Duration::from_secs(10);
-
-/// The `refresher` parameter: a role in the transaction that carries it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refresher {
-    Uac,
-    Uas,
-}
-
-/// The value of a Session-Expires header.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Expires {
-    pub secs: u32,
-    pub refresher: Option<Refresher>,
-}
-
-/// Who refreshes.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub enum Party {
-    Us,
-    Peer,
-}
-
-/// What the operator wants on a leg.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Policy {
-    expires_secs: u32,
-    min_secs: u32,
-    refresher: Party,
-    alone: bool,
-}
-
-/// Why a policy makes no sense.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum BadPolicy {
-    #[error("the least interval of {min_secs} s is below {LEAST_SECS} s")]
-    MinTooSmall { min_secs: u32 },
-    #[error("the interval of {expires_secs} s is not between {min_secs} s and {MOST_SECS} s")]
-    Expires { expires_secs: u32, min_secs: u32 },
-}
-
-impl Policy {
-    /// Takes the interval we ask for, the least we accept, and who shall
-    /// refresh where we have the choice. `alone` keeps refreshing peers that
-    /// know nothing of session timers, to notice when they are gone.
-    pub const fn new(
-        expires_secs: u32,
-        min_secs: u32,
-        refresher: Party,
-        alone: bool,
-    ) -> Result<Self, BadPolicy> {
-        if min_secs < LEAST_SECS {
-            return Err(BadPolicy::MinTooSmall { min_secs });
-        }
-        if expires_secs < min_secs || expires_secs > MOST_SECS {
-            return Err(BadPolicy::Expires {
-                expires_secs,
-                min_secs,
-            });
-        }
-        Ok(Self {
-            expires_secs,
-            min_secs,
-            refresher,
-            alone,
-        })
-    }
-}
-
-/// What a request of ours carries, beside `Supported: timer` (RFC 4028 §7.1,
-/// §7.4).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Offer {
-    pub expires: Expires,
-    pub min_secs: Option<u32>,
-}
-
-/// What a peer's INVITE or UPDATE carries.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Asked {
-    /// Whether Supported or Require names `timer`.
-    pub timer: bool,
-    pub expires: Option<Expires>,
-    pub min_secs: Option<u32>,
-}
-
-/// What we answer a peer's INVITE or UPDATE with (RFC 4028 §9).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Answer {
-    /// Reject with 422 and this Min-SE.
-    TooSmall { min_secs: u32 },
-    /// A 2xx without Session-Expires.
-    Untimed,
-    /// A 2xx with this Session-Expires, and `Require: timer` if `require`.
-    Timed { expires: Expires, require: bool },
-}
 
 /// Why a request is not sent again after a 422.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -132,72 +40,6 @@ pub enum GiveUp {
     TooMuch { min_secs: u32 },
     #[error("the request was answered with 422 more than {MOST_RETRIES} times")]
     TooOften,
-}
-
-/// Where the timer stands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum State {
-    /// Nothing is agreed: the session lives until its BYE.
-    Off,
-    /// We refresh, at half the interval.
-    Ours,
-    /// Our refresh is on its way.
-    Asking,
-    /// The peer refreshes.
-    Theirs,
-    /// The session is to be ended.
-    Over,
-}
-
-/// What happens to it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Event {
-    /// A 2xx, either way, made us the refresher.
-    AgreedOurs,
-    /// A 2xx, either way, made the peer the refresher.
-    AgreedTheirs,
-    /// A 2xx, either way, carried no Session-Expires.
-    AgreedNone,
-    /// The moment to refresh.
-    Half,
-    /// The moment to hang up, shortly before the interval ends.
-    End,
-    /// Our refresh was refused, but not as below.
-    Refused,
-    /// Our refresh was answered with 408 or 481, or not at all.
-    Dead,
-}
-
-/// What is to be done.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Action {
-    StartHalf,
-    StartEnd,
-    StopHalf,
-    StopEnd,
-    /// Start the refresh timer for another try before the end.
-    StartRetry,
-    Refresh,
-    SendBye,
-}
-
-/// Returns where `event` leads from `state`, and what to do on the way.
-pub const fn next(state: State, event: Event) -> (State, &'static [Action]) {
-    use Action::{Refresh, SendBye, StartEnd, StartHalf, StartRetry, StopEnd, StopHalf};
-    use State::{Asking, Off, Ours, Over, Theirs};
-    match (state, event) {
-        (Off | Ours | Asking | Theirs, Event::AgreedOurs) => (Ours, &[StartHalf, StartEnd]),
-        (Off | Ours | Asking | Theirs, Event::AgreedTheirs) => (Theirs, &[StopHalf, StartEnd]),
-        (Off | Ours | Asking | Theirs, Event::AgreedNone) => (Off, &[StopHalf, StopEnd]),
-        (Ours, Event::Half) => (Asking, &[StopHalf, Refresh]),
-        (Ours | Asking | Theirs, Event::End) => (Over, &[StopHalf, StopEnd, SendBye]),
-        (Asking, Event::Refused) => (Ours, &[StartRetry]),
-        (Asking, Event::Dead) => (Over, &[StopHalf, StopEnd, SendBye]),
-        (Off | Asking | Theirs, Event::Half) | (Off, Event::End) => (state, &[]),
-        // A refresh that a newer agreement has overtaken.
-        (Off | Ours | Theirs, Event::Refused | Event::Dead) => (state, &[]),
-        (Over, _) => (Over, &[]),
-    }
 }
 
 /// The session timer of one leg.
@@ -215,19 +57,12 @@ pub struct SessionTimer {
     end: Option<Instant>,
 }
 
-/// The method that refreshes (RFC 4028 §7.4).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Method {
-    Invite,
-    Update,
-}
-
 /// What a wake-up or an answer asks for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Due {
-    /// Send this request with [`SessionTimer::offer`], its session description
-    /// unchanged.
-    Refresh(Method),
+    /// Send this request, UPDATE or INVITE, with [`SessionTimer::offer`], its
+    /// session description unchanged (RFC 4028 §7.4).
+    Refresh(Method<'static>),
     Bye,
 }
 
@@ -263,6 +98,14 @@ impl SessionTimer {
         self.update = update;
     }
 
+    /// Takes a message of the peer; one without Allow says nothing of UPDATE.
+    pub fn heard(&mut self, frame: &Frame) {
+        if frame.count(Allow::NAME) > 0 {
+            let mut allowed = each::<Allow<'_>>(frame.all(Allow::NAME)).flatten();
+            self.update = allowed.any(|allow| allow.has(Method::Update));
+        }
+    }
+
     /// Returns what an INVITE or UPDATE of ours carries.
     pub fn offer(&self) -> Offer {
         let least = self.policy.min_secs.max(self.learned.unwrap_or(0));
@@ -271,7 +114,7 @@ impl SessionTimer {
             Party::Peer => Refresher::Uas,
         };
         Offer {
-            expires: Expires {
+            expires: SessionExpires {
                 secs: self.secs.max(least),
                 refresher: Some(refresher),
             },
@@ -304,7 +147,7 @@ impl SessionTimer {
 
     /// Takes the Session-Expires of a 2xx to an INVITE or UPDATE of ours (RFC
     /// 4028 §7.2).
-    pub fn accepted(&mut self, now: Instant, expires: Option<Expires>) {
+    pub fn accepted(&mut self, now: Instant, expires: Option<SessionExpires>) {
         let offered = self.offer().expires.secs;
         match expires {
             // A missing parameter is the peer's mistake; refreshing is safe
@@ -367,7 +210,7 @@ impl SessionTimer {
     fn timed(&self, asked: Asked, secs: u32, refresher: Option<Refresher>) -> Answer {
         let refresher = refresher_of(asked.timer, refresher, self.party());
         Answer::Timed {
-            expires: Expires {
+            expires: SessionExpires {
                 secs,
                 refresher: Some(refresher),
             },

@@ -8,6 +8,7 @@
 use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 
 use super::algorithm::Algorithm;
+use crate::wire::Name;
 
 /// Challenges read from one line. A realm offering every algorithm twice fits.
 const MOST: usize = 16;
@@ -36,18 +37,10 @@ impl Side {
     }
 
     /// Returns the name of the header that carries the challenge.
-    pub const fn challenge_header(self) -> &'static str {
+    pub const fn header(self) -> Name {
         match self {
-            Self::Server => "WWW-Authenticate",
-            Self::Proxy => "Proxy-Authenticate",
-        }
-    }
-
-    /// Returns the name of the header that carries the answer.
-    pub const fn answer_header(self) -> &'static str {
-        match self {
-            Self::Server => "Authorization",
-            Self::Proxy => "Proxy-Authorization",
+            Self::Server => Name::WwwAuthenticate,
+            Self::Proxy => Name::ProxyAuthenticate,
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
     challenge::{Challenge, Qop, Side, Unusable, read},
     credentials::Credentials,
 };
+use crate::message::{Authorization, BadField, Field, ProxyAuthorization, Writer};
 
 /// Challenges answered for one request: a kept nonce gone stale, a fresh one
 /// gone stale, and the proxy's beside the server's. More is a loop.
@@ -41,6 +42,17 @@ pub struct Answer {
     pub side: Side,
     /// The header's value, from `Digest` on.
     pub value: String,
+}
+
+impl Answer {
+    /// Writes the header line.
+    pub fn write(&self, writer: &mut Writer<'_>) -> Result<(), BadField> {
+        match self.side {
+            Side::Server => writer.field(&Authorization::parse(&self.value)?),
+            Side::Proxy => writer.field(&ProxyAuthorization::parse(&self.value)?),
+        };
+        Ok(())
+    }
 }
 
 /// What one request has shown so far. Lives as long as the request is retried.

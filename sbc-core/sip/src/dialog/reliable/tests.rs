@@ -1,7 +1,10 @@
 //! RFC 3262, held against its text.
 
+use bytes::BytesMut;
+
 use super::super::table;
 use super::*;
+use crate::wire::{Received, datagram};
 
 const T1: Duration = Duration::from_millis(500);
 
@@ -9,12 +12,8 @@ fn at(millis: u64) -> Instant {
     Duration::from_millis(millis)
 }
 
-const fn rack(rseq: u32) -> Rack<'static> {
-    Rack {
-        rseq,
-        cseq: 7,
-        method: "INVITE",
-    }
+fn rack(rseq: u32) -> RAck<'static> {
+    acknowledging(7, rseq)
 }
 
 /// RFC 3262 §3.
@@ -104,10 +103,16 @@ fn only_the_right_prack_is_accepted_and_only_once() {
     let mut uas = Uas::new(7, 0);
     uas.send(at(0), T1, false).unwrap();
     for wrong in [
-        Rack { rseq: 2, ..rack(1) },
-        Rack { cseq: 8, ..rack(1) },
-        Rack {
-            method: "UPDATE",
+        RAck {
+            response: 2,
+            ..rack(1)
+        },
+        RAck {
+            number: 8,
+            ..rack(1)
+        },
+        RAck {
+            method: Method::Update,
             ..rack(1)
         },
     ] {
@@ -174,4 +179,27 @@ fn the_uac_acknowledges_in_order_and_nothing_else() {
     let mut end = Uac::default();
     assert_eq!(end.received(1, u32::MAX), Verdict::Acknowledge);
     assert_eq!(end.received(1, u32::MAX), Verdict::Repeated);
+}
+
+/// RFC 3262 §4: `Require: 100rel` makes it reliable, and never a 100.
+#[test]
+fn a_response_is_reliable_if_it_says_so() {
+    let of = |status: &str, lines: &str| {
+        let text = alloc::format!(
+            "SIP/2.0 {status} x\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n\
+             To: <sip:c@d>;tag=2\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n{lines}\r\n"
+        );
+        let Ok(Received::Message(frame)) = datagram(BytesMut::from(text.as_bytes())) else {
+            panic!("{text}");
+        };
+        rseq(&Response::read(&frame).unwrap())
+    };
+    assert_eq!(
+        of("183", "Require: timer, 100REL\r\nRSeq: 988789\r\n"),
+        Some(988_789)
+    );
+    assert_eq!(of("183", "Require: 100rel\r\n"), None);
+    assert_eq!(of("183", "Supported: 100rel\r\nRSeq: 1\r\n"), None);
+    assert_eq!(of("100", "Require: 100rel\r\nRSeq: 1\r\n"), None);
+    assert_eq!(of("200", "Require: 100rel\r\nRSeq: 1\r\n"), None);
 }

@@ -1,7 +1,15 @@
 //! RFC 4028, held against its text.
 
+use alloc::{format, string::String, vec::Vec};
+
+use bytes::BytesMut;
+
 use super::super::table;
 use super::*;
+use crate::{
+    message::{Request, Uri, Writer},
+    wire::{Received, datagram},
+};
 
 fn at(secs: u64) -> Instant {
     Duration::from_secs(secs)
@@ -11,8 +19,8 @@ fn timer(refresher: Party, alone: bool) -> SessionTimer {
     SessionTimer::new(Policy::new(1_800, 90, refresher, alone).unwrap())
 }
 
-const fn expires(secs: u32, refresher: Option<Refresher>) -> Option<Expires> {
-    Some(Expires { secs, refresher })
+const fn expires(secs: u32, refresher: Option<Refresher>) -> Option<SessionExpires> {
+    Some(SessionExpires { secs, refresher })
 }
 
 const UAC: Option<Refresher> = Some(Refresher::Uac);
@@ -94,7 +102,7 @@ fn the_uas_names_the_refresher_of_table_2() {
 #[test]
 fn the_uas_answers_each_kind_of_request() {
     let timed = |secs, refresher, require| Answer::Timed {
-        expires: Expires { secs, refresher },
+        expires: SessionExpires { secs, refresher },
         require,
     };
     let asked = |timer, expires, min_secs| Asked {
@@ -362,4 +370,84 @@ fn a_policy_below_the_protocol_is_refused() {
             Err(refusal)
         );
     }
+}
+
+fn update(lines: &str) -> Frame {
+    let text = format!(
+        "UPDATE sip:us@node SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n\
+         From: <sip:a@b>;tag=1\r\nTo: <sip:us@node>;tag=2\r\nCall-ID: i\r\nCSeq: 2 UPDATE\r\n\
+         Contact: <sip:a@b>\r\n{lines}\r\n"
+    );
+    match datagram(BytesMut::from(text.as_bytes())) {
+        Ok(Received::Message(frame)) => frame,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// RFC 4028 §4 and §5
+#[test]
+fn the_headers_of_a_request_are_what_it_asks() {
+    for (lines, timer, expires, min_secs) in [
+        ("", false, None, None),
+        (
+            "k: 100rel, timer\r\nx: 1800;refresher=uas\r\nMin-SE: 120\r\n",
+            true,
+            expires(1_800, UAS),
+            Some(120),
+        ),
+        (
+            "Require: timer\r\nSession-Expires: 90\r\n",
+            true,
+            expires(90, None),
+            None,
+        ),
+        (
+            "Supported: timers\r\nSession-Expires: soon\r\nMin-SE: -1\r\n",
+            false,
+            None,
+            None,
+        ),
+    ] {
+        let frame = update(lines);
+        let asked = Asked::received(&Request::read(&frame).unwrap());
+        assert_eq!(
+            asked,
+            Asked {
+                timer,
+                expires,
+                min_secs
+            },
+            "{lines}"
+        );
+    }
+}
+
+#[test]
+fn the_latest_allow_decides_between_update_and_invite() {
+    let mut timer = timer(Party::Us, false);
+    for (lines, method) in [
+        ("", Method::Invite),
+        ("Allow: INVITE, ACK\r\nAllow: UPDATE\r\n", Method::Update),
+        ("Supported: timer\r\n", Method::Update),
+        ("Allow: INVITE, update\r\n", Method::Invite),
+    ] {
+        timer.heard(&update(lines));
+        timer.accepted(at(0), expires(1_800, UAC));
+        assert_eq!(timer.wakeup(at(900)), Some(Due::Refresh(method)), "{lines}");
+    }
+}
+
+#[test]
+fn an_offer_is_written_as_headers() {
+    let strict = SessionTimer::new(Policy::new(600, 300, Party::Us, false).unwrap());
+    let mut bytes = Vec::new();
+    let uri = Uri::parse("sip:a@b").unwrap();
+    let mut writer = Writer::request(&mut bytes, Method::Update, &uri);
+    strict.offer().write(&mut writer);
+    writer.finish(None);
+    let text = String::from_utf8(bytes).unwrap();
+    assert!(
+        text.contains("\r\nSession-Expires: 600;refresher=uac\r\nMin-SE: 300\r\n"),
+        "{text}"
+    );
 }

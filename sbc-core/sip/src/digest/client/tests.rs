@@ -4,6 +4,10 @@ use alloc::{format, string::ToString};
 
 use super::super::{Algorithm, BadCredentials};
 use super::*;
+use crate::{
+    message::{Method, Uri},
+    wire::Name,
+};
 
 const NONCE: &str = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v";
 const CNONCE: &str = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
@@ -452,8 +456,8 @@ fn proxy_and_server_are_answered_side_by_side() {
     assert_eq!(Side::of(401), Some(Side::Server));
     assert_eq!(Side::of(407), Some(Side::Proxy));
     assert_eq!(Side::of(403), None);
-    assert_eq!(Side::Proxy.challenge_header(), "Proxy-Authenticate");
-    assert_eq!(Side::Server.answer_header(), "Authorization");
+    assert_eq!(Side::Proxy.header(), Name::ProxyAuthenticate);
+    assert_eq!(Side::Server.header(), Name::WwwAuthenticate);
 }
 
 #[test]
@@ -480,4 +484,35 @@ fn a_password_is_never_printed_and_odd_credentials_are_refused() {
         octets: 257,
     };
     assert_eq!(Credentials::new("r", &long, "p"), Err(refusal));
+}
+
+/// RFC 3261 §20.7 and §20.28: what is answered is what goes out.
+#[test]
+fn answers_are_written_as_they_were_computed() {
+    let odd = Credentials::new("carrier.example", "a \"b\\c, é", "pw").unwrap();
+    let mut client = Client::new(odd, TRUNK);
+    let mut attempt = Attempt::default();
+    let more = r#", opaque="x, \"y\" =;""#;
+    for side in [Side::Server, Side::Proxy] {
+        let line = asks("SHA-256", "a/+==", more);
+        client
+            .challenged(&mut attempt, &TRUNK, side, [line.as_str()])
+            .unwrap();
+    }
+    let answers = send(&mut client, &mut attempt);
+    let mut bytes = Vec::new();
+    let uri = Uri::parse("sip:a@b").unwrap();
+    let mut writer = Writer::request(&mut bytes, Method::Invite, &uri);
+    for answer in &answers {
+        answer.write(&mut writer).unwrap();
+    }
+    writer.finish(None);
+    let text = String::from_utf8(bytes).unwrap();
+    for (name, answer) in [
+        ("Authorization", &answers[0]),
+        ("Proxy-Authorization", &answers[1]),
+    ] {
+        let line = format!("\r\n{name}: {}\r\n", answer.value);
+        assert!(text.contains(&line), "{line}{text}");
+    }
 }
