@@ -7,6 +7,7 @@ use super::backoff::{Backoff, Beat};
 use crate::{
     Instant,
     message::{Field, Method, RAck, RSeq, Require, Response, each, single},
+    transaction::timers::Timings,
 };
 
 /// The greatest first RSeq, so that counting up never wraps (RFC 3262 §3).
@@ -134,7 +135,7 @@ impl Uas {
 
     /// Takes the wish to send one, and whether it carries a session
     /// description; returns its RSeq, or why it has to wait.
-    pub fn send(&mut self, now: Instant, t1: Duration, described: bool) -> Result<u32, Held> {
+    pub fn send(&mut self, now: Instant, timings: &Timings, described: bool) -> Result<u32, Held> {
         let (state, actions) = next(self.state, Event::Send);
         let before = core::mem::replace(&mut self.state, state);
         if !actions.contains(&Action::Transmit) {
@@ -145,7 +146,7 @@ impl Uas {
         }
         self.rseq = self.rseq.saturating_add(1);
         self.described = described;
-        self.backoff = Some(Backoff::new(now, t1, Duration::MAX));
+        self.backoff = Some(Backoff::new(now, timings.t1, Duration::MAX));
         Ok(self.rseq)
     }
 

@@ -4,12 +4,11 @@
 //! this holds over TCP and TLS too.
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::backoff::{Backoff, Beat};
-use crate::Instant;
+use crate::{Instant, transaction::timers::Timings};
 
 /// Answers of one INVITE whose ACK is kept: the most early dialogs a mediation
 /// server may open for one INVITE, each of which may succeed.
@@ -83,12 +82,12 @@ pub enum Due {
 }
 
 impl Success {
-    /// Takes the moment the 2xx was sent, T1, T2 and the CSeq of the INVITE.
-    pub const fn new(now: Instant, t1: Duration, t2: Duration, cseq: u32) -> Self {
+    /// Takes the moment the 2xx was sent, T1 and T2, and the CSeq of the INVITE.
+    pub const fn new(now: Instant, timings: &Timings, cseq: u32) -> Self {
         Self {
             state: State::Waiting,
             cseq,
-            backoff: Some(Backoff::new(now, t1, t2)),
+            backoff: Some(Backoff::new(now, timings.t1, timings.t2)),
         }
     }
 
@@ -171,10 +170,10 @@ pub enum Seen {
 impl Acks {
     /// Takes a 2xx by the tag of its To header, empty for peers older than
     /// RFC 3261; returns what it is.
-    pub fn success(&mut self, now: Instant, t1: Duration, tag: &str) -> Seen {
+    pub fn success(&mut self, now: Instant, timings: &Timings, tag: &str) -> Seen {
         let end = *self
             .end
-            .get_or_insert(now.saturating_add(t1.saturating_mul(64)));
+            .get_or_insert(now.saturating_add(timings.lifetime()));
         if now >= end {
             return Seen::Dropped;
         }
@@ -216,12 +215,12 @@ impl Acks {
 #[cfg(test)]
 mod tests {
     use alloc::format;
+    use core::time::Duration;
 
     use super::super::table;
     use super::*;
 
-    const T1: Duration = Duration::from_millis(500);
-    const T2: Duration = Duration::from_secs(4);
+    const T: Timings = Timings::DEFAULT;
 
     fn at(millis: u64) -> Instant {
         Duration::from_millis(millis)
@@ -260,7 +259,7 @@ mod tests {
     /// RFC 3261 §13.3.1.4; §14.2 for a re-INVITE.
     #[test]
     fn a_2xx_without_ack_is_repeated_for_64_t1_and_then_a_bye_goes() {
-        let mut success = Success::new(at(0), T1, T2, 7);
+        let mut success = Success::new(at(0), &T, 7);
         for millis in [
             500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500,
         ] {
@@ -278,7 +277,7 @@ mod tests {
 
     #[test]
     fn the_ack_of_this_invite_stops_it_and_counts_once() {
-        let mut success = Success::new(at(0), T1, T2, 7);
+        let mut success = Success::new(at(0), &T, 7);
         assert!(!success.ack(6));
         assert!(success.ack(7));
         assert!(!success.ack(7));
@@ -290,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_bye_stops_it() {
-        let mut success = Success::new(at(0), T1, T2, 7);
+        let mut success = Success::new(at(0), &T, 7);
         success.over();
         assert!(!success.ack(7));
         assert_eq!(
@@ -304,32 +303,32 @@ mod tests {
     fn each_copy_gets_its_ack_and_each_other_fork_is_ended() {
         let mut acks = Acks::default();
         assert_eq!(acks.next_wakeup(), None);
-        assert_eq!(acks.success(at(0), T1, "a"), Seen::First);
-        assert_eq!(acks.success(at(1), T1, "a"), Seen::Unanswered);
+        assert_eq!(acks.success(at(0), &T, "a"), Seen::First);
+        assert_eq!(acks.success(at(1), &T, "a"), Seen::Unanswered);
         acks.sent("a", Bytes::from_static(b"ACK a"));
         assert_eq!(
-            acks.success(at(2), T1, "a"),
+            acks.success(at(2), &T, "a"),
             Seen::Again(Bytes::from_static(b"ACK a"))
         );
-        assert_eq!(acks.success(at(3), T1, "b"), Seen::Other);
+        assert_eq!(acks.success(at(3), &T, "b"), Seen::Other);
         acks.sent("b", Bytes::from_static(b"ACK b"));
         assert_eq!(
-            acks.success(at(4), T1, "b"),
+            acks.success(at(4), &T, "b"),
             Seen::Again(Bytes::from_static(b"ACK b"))
         );
         assert_eq!(acks.next_wakeup(), Some(at(32_000)));
         assert!(!acks.is_over(at(31_999)));
         assert!(acks.is_over(at(32_000)));
-        assert_eq!(acks.success(at(32_000), T1, "a"), Seen::Dropped);
+        assert_eq!(acks.success(at(32_000), &T, "a"), Seen::Dropped);
     }
 
     #[test]
     fn the_twenty_first_fork_is_dropped() {
         let mut acks = Acks::default();
         for fork in 0..MOST_FORKS {
-            assert_ne!(acks.success(at(0), T1, &format!("{fork}")), Seen::Dropped);
+            assert_ne!(acks.success(at(0), &T, &format!("{fork}")), Seen::Dropped);
         }
-        assert_eq!(acks.success(at(0), T1, "one more"), Seen::Dropped);
-        assert_eq!(acks.success(at(0), T1, "7"), Seen::Unanswered);
+        assert_eq!(acks.success(at(0), &T, "one more"), Seen::Dropped);
+        assert_eq!(acks.success(at(0), &T, "7"), Seen::Unanswered);
     }
 }

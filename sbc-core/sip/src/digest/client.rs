@@ -165,7 +165,8 @@ impl<B: Eq> Client<B> {
     /// Returns the header lines for a request `to` a peer and leg: none before
     /// the first challenge, and none ever for anyone but whom the credentials
     /// are bound to. `uri` is the Request-URI as it will be sent; `random` must
-    /// be new for each request.
+    /// be new for each request. An ACK repeats the lines of its INVITE, a CANCEL
+    /// has none (RFC 3261 §22.1).
     pub fn authorize(
         &mut self,
         attempt: &mut Attempt,

@@ -6,7 +6,7 @@ use super::super::table;
 use super::*;
 use crate::wire::{Received, datagram};
 
-const T1: Duration = Duration::from_millis(500);
+const T: Timings = Timings::DEFAULT;
 
 fn at(millis: u64) -> Instant {
     Duration::from_millis(millis)
@@ -78,30 +78,30 @@ fn the_first_rseq_is_in_range_and_the_next_follow() {
         (u32::MAX, 2),
     ] {
         let mut uas = Uas::new(7, random);
-        assert_eq!(uas.send(at(0), T1, false), Ok(first));
+        assert_eq!(uas.send(at(0), &T, false), Ok(first));
         assert!(uas.prack(rack(first)));
-        assert_eq!(uas.send(at(0), T1, false), Ok(first + 1));
+        assert_eq!(uas.send(at(0), &T, false), Ok(first + 1));
     }
 }
 
 #[test]
 fn the_second_waits_for_the_prack_of_the_first() {
     let mut uas = Uas::new(7, 0);
-    assert_eq!(uas.send(at(0), T1, false), Ok(1));
+    assert_eq!(uas.send(at(0), &T, false), Ok(1));
     assert_eq!(
-        uas.send(at(1), T1, false),
+        uas.send(at(1), &T, false),
         Err(Held::Unacknowledged { rseq: 1 })
     );
     assert!(uas.prack(rack(1)));
     assert_eq!(uas.next_wakeup(), None);
-    assert_eq!(uas.send(at(2), T1, false), Ok(2));
+    assert_eq!(uas.send(at(2), &T, false), Ok(2));
 }
 
 /// RFC 3262 §7.2
 #[test]
 fn only_the_right_prack_is_accepted_and_only_once() {
     let mut uas = Uas::new(7, 0);
-    uas.send(at(0), T1, false).unwrap();
+    uas.send(at(0), &T, false).unwrap();
     for wrong in [
         RAck {
             response: 2,
@@ -125,7 +125,7 @@ fn only_the_right_prack_is_accepted_and_only_once() {
 #[test]
 fn nobody_acknowledges_and_the_invite_is_rejected_after_64_t1() {
     let mut uas = Uas::new(7, 0);
-    uas.send(at(0), T1, true).unwrap();
+    uas.send(at(0), &T, true).unwrap();
     for millis in [500, 1_500, 3_500, 7_500, 15_500, 31_500] {
         assert_eq!(uas.next_wakeup(), Some(at(millis)));
         assert_eq!(uas.wakeup(at(millis)), Some(Due::Retransmit));
@@ -142,15 +142,15 @@ fn nobody_acknowledges_and_the_invite_is_rejected_after_64_t1() {
 fn a_success_waits_for_a_description_and_a_late_prack_is_accepted() {
     let mut uas = Uas::new(7, 0);
     assert!(uas.may_succeed());
-    uas.send(at(0), T1, true).unwrap();
+    uas.send(at(0), &T, true).unwrap();
     assert!(!uas.may_succeed());
     assert!(uas.prack(rack(1)));
     assert!(uas.may_succeed());
-    uas.send(at(9), T1, false).unwrap();
+    uas.send(at(9), &T, false).unwrap();
     assert!(uas.may_succeed());
     uas.finish();
     assert_eq!(uas.next_wakeup(), None);
-    assert_eq!(uas.send(at(10), T1, false), Err(Held::Final));
+    assert_eq!(uas.send(at(10), &T, false), Err(Held::Final));
     assert!(uas.prack(rack(2)));
     assert!(!uas.prack(rack(2)));
 }
