@@ -68,6 +68,12 @@ impl Privacy {
         Self(self.0 | other.0)
     }
 
+    /// Returns the words of what is asked for.
+    pub fn words(self) -> impl Iterator<Item = &'static str> {
+        let asked = PRIVACIES.iter().filter(move |row| self.has(row.1));
+        asked.map(|row| row.0)
+    }
+
     /// Returns whether nothing known is asked for.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
@@ -95,7 +101,7 @@ impl<'a> Field<'a> for Privacy {
 
     fn emit(&self, out: &mut Out<'_>) {
         let mut mark = "";
-        for (word, _) in PRIVACIES.iter().filter(|row| self.has(row.1)) {
+        for word in self.words() {
             out.text(mark).text(word);
             mark = ";";
         }

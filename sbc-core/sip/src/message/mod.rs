@@ -10,10 +10,12 @@ pub mod basic;
 mod chars;
 pub mod content;
 pub mod field;
+pub mod history;
 pub mod host;
 pub mod identity;
 pub mod location;
 pub mod method;
+pub mod multipart;
 pub mod name_addr;
 pub mod out;
 pub mod owned;
@@ -38,6 +40,7 @@ pub use auth::{Auth, Authorization, ProxyAuthenticate, ProxyAuthorization, WwwAu
 pub use basic::{CSEQ_MAX, CSeq, CallId, ContentLength, MaxForwards};
 pub use content::{Accept, ContentId, ContentType};
 pub use field::{BadField, Field, Why, each, list, single};
+pub use history::{Diversion, DiversionPrivacy, DiversionReason, HistoryInfo};
 pub use host::Host;
 pub use identity::{
     Identity, PAssertedIdentity, PPreferredIdentity, Privacy, RemotePartyId, SessionId,

@@ -41,10 +41,11 @@ impl<'a> Cursor<'a> {
         found
     }
 
-    /// Passes linear white space; returns whether there was any.
+    /// Passes linear white space; returns whether there was any. A frame's head has
+    /// no line ends in it, the headers of a body part may be folded.
     pub(crate) fn space(&mut self) -> bool {
         let start = self.at;
-        while matches!(self.peek(), Some(b' ' | b'\t')) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
         }
         self.at > start
@@ -156,7 +157,7 @@ pub(crate) fn number(digits: &str, most: u64) -> Option<u64> {
 
 /// Returns the text without linear white space at its ends.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+    text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 #[cfg(test)]

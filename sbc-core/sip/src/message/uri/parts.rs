@@ -14,7 +14,11 @@ pub const URI_HEADERS: usize = 16;
 
 /// The parameters of a URI.
 #[derive(Clone, Copy, Debug, Eq)]
-pub struct UriParams<'a>(Source<'a>);
+pub struct UriParams<'a> {
+    source: Source<'a>,
+    /// Names that are passed over.
+    hidden: &'static [&'static str],
+}
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Source<'a> {
@@ -25,12 +29,12 @@ enum Source<'a> {
 
 impl<'a> UriParams<'a> {
     /// No parameters.
-    pub const NONE: Self = Self(Source::Text(""));
+    pub const NONE: Self = Self::shown(Source::Text(""));
 
     /// Returns parameters to write. Bytes a URI cannot hold are escaped on their
     /// way out; `%HH` stays.
     pub const fn of(list: &'a [Param<'a>]) -> Self {
-        Self(Source::List(list))
+        Self::shown(Source::List(list))
     }
 
     /// Returns the parameters `text` is; it is empty or starts with a semicolon.
@@ -49,16 +53,40 @@ impl<'a> UriParams<'a> {
             }
             seen.add(name)?;
         }
-        Ok(Self(Source::Text(text)))
+        Ok(Self::shown(Source::Text(text)))
+    }
+
+    const fn shown(source: Source<'a>) -> Self {
+        Self {
+            source,
+            hidden: &[],
+        }
+    }
+
+    /// Returns the same parameters without those of these names, in any case. A
+    /// second call replaces the names of the first.
+    pub const fn without(self, names: &'static [&'static str]) -> Self {
+        Self {
+            hidden: names,
+            ..self
+        }
     }
 
     /// Returns the parameters in order, escaped as written.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + Clone {
-        let (text, list): (&'a str, &'a [Param<'a>]) = match self.0 {
+        let (text, list): (&'a str, &'a [Param<'a>]) = match self.source {
             Source::Text(text) => (text, &[]),
             Source::List(list) => ("", list),
         };
-        parts(text).map(split).chain(list.iter().copied())
+        let hidden = self.hidden;
+        let shown = move |param: &Param<'a>| {
+            let mut hidden = hidden.iter();
+            !hidden.any(|name| name.eq_ignore_ascii_case(param.0))
+        };
+        parts(text)
+            .map(split)
+            .chain(list.iter().copied())
+            .filter(shown)
     }
 
     /// Returns whether there are none.
@@ -151,6 +179,11 @@ impl<'a> UriHeaders<'a> {
             }
         }
         Ok(Self(Headers::Text(text)))
+    }
+
+    /// Returns headers that were not checked, for those who read them loosely.
+    pub(in super::super) const fn loose(text: &'a str) -> Self {
+        Self(Headers::Text(text))
     }
 
     /// Returns whether there are none.
