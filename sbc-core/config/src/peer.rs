@@ -96,11 +96,15 @@ impl Peer {
         self.allow.iter().any(|network| network.contains(source))
     }
 
-    /// Returns true if media may come from and go to `address`.
+    /// Returns true if media may come from and go to `address`; never for an
+    /// address of our own, which may lie in the same network.
     pub fn may_send_media(&self, address: core::net::IpAddr) -> bool {
-        self.media_from
-            .iter()
-            .any(|network| network.contains(address))
+        let ourselves = address == self.path.local;
+        !ourselves
+            && self
+                .media_from
+                .iter()
+                .any(|network| network.contains(address))
     }
 
     /// Returns true if `number` (E.164) is the pilot or in the own range.
@@ -271,9 +275,29 @@ macro_rules! words {
         impl crate::file::Word for $name {
             const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$variant)),+];
         }
+
+        crate::peer::word_fields!($name);
     )+};
 }
 pub(crate) use words;
+
+/// Makes enums of words readable as keys.
+macro_rules! word_fields {
+    ($($name:ty),+) => {$(
+        impl crate::file::Field for $name {
+            const SHAPE: crate::file::Shape =
+                crate::file::Shape::Words(&crate::file::WordList::<Self>::NEW);
+
+            fn read(
+                item: &crate::tree::Item,
+                report: &mut crate::report::Report,
+            ) -> Option<Self> {
+                crate::file::values::read_word(item, report)
+            }
+        }
+    )+};
+}
+pub(crate) use word_fields;
 
 words! {
     /// Where a stream may come from: only what was signalled, or the first

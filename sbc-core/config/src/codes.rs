@@ -1,0 +1,156 @@
+//! The register of problems: a number that is never used again for anything
+//! else, how bad it is, its title, and what `explain` prints.
+
+use core::fmt;
+
+use crate::report::Severity;
+
+/// A kind of problem. Prints as `SBC-0105`.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Code(u16);
+
+impl Code {
+    /// Returns the code of that number, if the register has it.
+    pub fn new(number: u16) -> Option<Self> {
+        ROWS.iter()
+            .find(|row| row.number == number)
+            .map(|row| Self(row.number))
+    }
+
+    /// Takes `SBC-0105`, `sbc-105` or `105`; returns the code if the register
+    /// has it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bare = text
+            .get(..4)
+            .filter(|start| start.eq_ignore_ascii_case("SBC-"));
+        let digits = if bare.is_some() { text.get(4..)? } else { text };
+        Self::new(digits.parse().ok()?)
+    }
+
+    /// Returns the number alone.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// Returns how bad it is.
+    pub fn severity(self) -> Severity {
+        self.row().map_or(Severity::Error, |row| row.severity)
+    }
+
+    /// Returns the few words of the register.
+    pub fn title(self) -> &'static str {
+        self.row().map_or("", |row| row.title)
+    }
+
+    /// Returns what it is, how to see it, how to fix it.
+    pub fn explanation(self) -> &'static str {
+        self.row().map_or("", |row| row.explanation)
+    }
+
+    /// Returns every code of the register.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ROWS.iter().map(|row| Self(row.number))
+    }
+
+    fn row(self) -> Option<&'static Row> {
+        ROWS.iter().find(|row| row.number == self.0)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "SBC-{:04}", self.0)
+    }
+}
+
+struct Row {
+    number: u16,
+    severity: Severity,
+    title: &'static str,
+    explanation: &'static str,
+}
+
+macro_rules! register {
+    ($($name:ident $number:literal $file:literal $severity:ident $title:literal;)+) => {
+        $(
+            #[doc = $title]
+            pub const $name: Code = Code($number);
+        )+
+
+        const ROWS: &[Row] = &[$(Row {
+            number: $number,
+            severity: Severity::$severity,
+            title: $title,
+            explanation: include_str!(concat!("../explain/", $file, ".txt")),
+        }),+];
+    };
+}
+
+register! {
+    SYNTAX 1 "SBC-0001" Error "syntax";
+    UNKNOWN_TABLE 2 "SBC-0002" Error "unknown table";
+    UNKNOWN_KEY 3 "SBC-0003" Error "unknown key";
+    MISSING_KEY 4 "SBC-0004" Error "missing key";
+    WRONG_TYPE 5 "SBC-0005" Error "wrong type";
+    OUT_OF_RANGE 6 "SBC-0006" Error "out of range";
+    BAD_UNIT 7 "SBC-0007" Error "bad unit";
+    DUPLICATE 8 "SBC-0008" Error "name used twice";
+    TOO_NEW 9 "SBC-0009" Error "config-version too new";
+    LINK_TWICE 101 "SBC-0101" Error "device and VLAN used twice";
+    OVERLAP 102 "SBC-0102" Error "subnets overlap";
+    BAD_VLAN 103 "SBC-0103" Error "VLAN not 1 to 4094";
+    GATEWAY 104 "SBC-0104" Error "gateway outside its network";
+    OFF_VLAN 105 "SBC-0105" Error "mediation server off its VLAN";
+    ZONE 106 "SBC-0106" Error "no zone, or used against it";
+    SHARED_VLAN 107 "SBC-0107" Warning "two mediation servers in one VLAN";
+    MANAGEMENT_UNTAGGED 108 "SBC-0108" Error "management untagged on a shared device";
+    TUNNEL_MTU 109 "SBC-0109" Error "MTU too small for the tunnel";
+    NO_ROUTE 201 "SBC-0201" Warning "peer in no route";
+    UNDEFINED 202 "SBC-0202" Error "name not defined";
+    HIDDEN_ROUTE 203 "SBC-0203" Error "route hidden by an earlier one";
+    DEAD_PATTERN 204 "SBC-0204" Error "pattern matches nothing, or the empty number";
+    NUMBER_TEST 205 "SBC-0205" Error "number test fails";
+    DEAD_RULE 206 "SBC-0206" Warning "rule never reached";
+    SHARED_NUMBER 207 "SBC-0207" Error "own number in two trunks";
+    NOT_E164 208 "SBC-0208" Error "not E.164";
+    EMPTY_TO 209 "SBC-0209" Error "empty to";
+    ROUTE_BACK 210 "SBC-0210" Error "route back to its source";
+    UNROUTED_NUMBER 211 "SBC-0211" Warning "own number without route";
+    PROFILE_CIRCLE 212 "SBC-0212" Error "profile circular";
+    CROSS_BORDER 213 "SBC-0213" Error "leaves the country";
+    SLOW_ATTEMPTS 214 "SBC-0214" Warning "attempts outlast the server's 10 s";
+    CLEAR_INTERNET 301 "SBC-0301" Error "Internet trunk without tunnel";
+    UNDERLAY 302 "SBC-0302" Error "underlay of a wrong zone";
+    TUNNEL_IN_ITSELF 303 "SBC-0303" Error "remote inside the tunnel";
+    PRIVATE_OUTER 304 "SBC-0304" Error "private outer address without NAT traversal";
+    WEAK_SUITE 305 "SBC-0305" Error "suite below RFC 8221 and RFC 8247";
+    NO_AUTH 306 "SBC-0306" Error "neither PSK nor certificate";
+    SHORT_PSK 307 "SBC-0307" Warning "short PSK";
+    NAME_WITHOUT_ALLOW 401 "SBC-0401" Error "name without allow";
+    UDP_MEDIATION 402 "SBC-0402" Error "UDP to a mediation server";
+    NO_CODEC 403 "SBC-0403" Error "no codec left";
+    MEDIA_FROM 405 "SBC-0405" Error "media-from covers another zone or ourselves";
+    TIMER 406 "SBC-0406" Error "timer min above expires";
+    NO_GUARD 407 "SBC-0407" Warning "no progress guard";
+    OVERCOMMITTED 411 "SBC-0411" Warning "trunks exceed the mediation limit";
+    BANDWIDTH 412 "SBC-0412" Error "calls do not fit the path";
+    BELOW_RESERVE 413 "SBC-0413" Error "limit below emergency reserve";
+    NEEDLESS_SUBNET 414 "SBC-0414" Warning "needless subnet";
+    HOLD_PASS 415 "SBC-0415" Warning "hold pass to a mediation server";
+    PASS_GENERATED 416 "SBC-0416" Error "pass names a header we generate";
+    LARGE_UDP 417 "SBC-0417" Warning "large INVITE over UDP and this MTU";
+    SAME_PAIR 418 "SBC-0418" Error "same remote and listen twice";
+    SECRET_MISSING 601 "SBC-0601" Error "secret missing";
+    SECRET_IN_CLEAR 602 "SBC-0602" Error "secret in clear in the file";
+    NO_EMERGENCY_TRUNK 701 "SBC-0701" Error "emergency number no trunk accepts";
+    EMERGENCY_TRUNK 702 "SBC-0702" Error "emergency trunk missing or inactive";
+    CALLBACK 703 "SBC-0703" Error "callback not ours";
+    FOREIGN_ELIN 704 "SBC-0704" Error "ELIN not ours";
+    NO_ELIN 705 "SBC-0705" Error "elin without ELINs";
+    ONE_EMERGENCY_TRUNK 706 "SBC-0706" Warning "only one emergency trunk";
+    LATER 901 "SBC-0901" Error "not in this image";
+    ABOVE_CAP 902 "SBC-0902" Error "above the built-in cap";
+    UNKNOWN_ZONE 903 "SBC-0903" Error "unknown time zone";
+    SHAPER 904 "SBC-0904" Error "shaper below its voice share";
+    DSCP_SHAPER 905 "SBC-0905" Error "DSCP and shaper disagree";
+}
