@@ -185,7 +185,7 @@ mod tests {
         );
     }
 
-    /// RFC 4475 §3.1.2.19 (regaut01): an unknown scheme is well formed.
+    /// RFC 4475 §3.3.7 (regaut01): an unknown scheme is well formed.
     #[test]
     fn broken_parameters_are_refused() {
         assert!(Authorization::parse("NoOneKnowsThisScheme opaque-data=here").is_ok());

@@ -84,7 +84,8 @@ impl<'a> Field<'a> for Privacy {
     const NAME: Name = Name::Privacy;
 
     /// Values stand between semicolons; commas are seen too, and to overlook one
-    /// would reveal a caller. An unknown value is passed over.
+    /// would reveal a caller. For the same reason a word that is not known counts
+    /// as `user`: something was to be hidden.
     fn parse(value: &'a str) -> Result<Self, BadField> {
         let mut all = Self::default();
         for word in value.split([';', ',']).map(trim) {
@@ -94,7 +95,7 @@ impl<'a> Field<'a> for Privacy {
             let row = PRIVACIES
                 .iter()
                 .find(|row| row.0.eq_ignore_ascii_case(word));
-            all = row.map_or(all, |row| all.and(row.1));
+            all = all.and(row.map_or(Self::USER, |row| row.1));
         }
         Ok(all)
     }
@@ -263,14 +264,15 @@ mod tests {
     /// RFC 3323 §4.2, RFC 3325 §9.3, RFC 7044 §6
     #[test]
     fn privacy_is_a_set() {
-        let privacy = Privacy::parse("ID; user ;critical;x-new").unwrap();
+        let privacy = Privacy::parse("ID; user ;critical").unwrap();
         assert!(privacy.has(Privacy::ID.and(Privacy::USER)) && !privacy.has(Privacy::HEADER));
         assert_eq!(written(&privacy), "user;critical;id");
         assert_eq!(
             Privacy::parse("history,id"),
             Ok(Privacy::HISTORY.and(Privacy::ID))
         );
-        assert!(Privacy::parse("x").unwrap().is_empty());
+        assert_eq!(Privacy::parse("x-new"), Ok(Privacy::USER));
+        assert!(Privacy::default().is_empty());
         assert!(Privacy::parse("").is_err() && Privacy::parse("id;;user").is_err());
     }
 

@@ -67,3 +67,6 @@ pub use uri::{BadUri, SipUri, TelUri, Uri, UriHeaders, UriParams};
 pub use validate::{Request, Response};
 pub use via::{MAGIC_COOKIE, Transport, Via};
 pub use writer::{Echo, Writer};
+
+#[cfg(test)]
+mod tests;

@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(inside.uri.sip().unwrap().params.get("tag"), Some("1"));
     }
 
-    /// RFC 3261 §20: what only brackets may hold. RFC 4475 §3.1.2.12 (regbadct).
+    /// RFC 3261 §20: what only brackets may hold. RFC 4475 §3.1.2.13 (regbadct).
     #[test]
     fn a_bare_uri_holds_no_comma_question_mark_or_parameter() {
         for value in [
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// RFC 4475 §3.1.2.6 (quotbal), §3.1.2.15 (badaspec), §3.1.2.16 (baddn)
+    /// RFC 4475 §3.1.2.6 (quotbal), §3.1.2.14 (badaspec), §3.1.2.15 (baddn)
     #[test]
     fn broken_addresses_are_refused() {
         for value in [

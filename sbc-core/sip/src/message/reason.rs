@@ -80,7 +80,7 @@ impl<'a> Field<'a> for Reason<'a> {
             text.emit(out.text(";text="));
         }
         if let Some(location) = self.location {
-            out.text(";location=").token(location);
+            out.text(";location=").value(location);
         }
     }
 }

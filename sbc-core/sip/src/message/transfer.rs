@@ -63,8 +63,8 @@ impl<'a> Field<'a> for Replaces<'a> {
 
     fn emit(&self, out: &mut Out<'_>) {
         self.call_id.emit(out);
-        out.text(";to-tag=").token(self.to_tag);
-        out.text(";from-tag=").token(self.from_tag);
+        out.text(";to-tag=").value(self.to_tag);
+        out.text(";from-tag=").value(self.from_tag);
         if self.early_only {
             out.text(";early-only");
         }

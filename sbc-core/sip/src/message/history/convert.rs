@@ -176,18 +176,27 @@ pub fn to_history<'a>(diversions: &[Diversion<'a>], target: Uri<'a>) -> Vec<Hist
             path.push(HistoryInfo::new(UNKNOWN, Index::default()), cause);
             cause = Some(404);
         }
-        let mut entry = HistoryInfo::new(diversion.uri, Index::default());
-        entry.display = diversion.display;
-        entry.privacy = match diversion.privacy {
-            Some(DiversionPrivacy::Off) => Privacy::NONE,
-            Some(_) => Privacy::HISTORY,
-            None => Privacy::default(),
-        };
-        path.push(entry, cause);
+        path.push(named_entry(diversion), cause);
         cause = Some(cause_of(diversion.reason));
     }
     path.push(HistoryInfo::new(target, Index::default()), cause);
     path.entries
+}
+
+fn named_entry<'a>(diversion: &Diversion<'a>) -> HistoryInfo<'a> {
+    let hide = !matches!(diversion.privacy, None | Some(DiversionPrivacy::Off));
+    if hide && diversion.uri.sip().is_none() {
+        // Only a SIP URI can say that it is to be hidden.
+        return HistoryInfo::new(UNKNOWN, Index::default());
+    }
+    let mut entry = HistoryInfo::new(diversion.uri, Index::default());
+    entry.display = diversion.display;
+    entry.privacy = match diversion.privacy {
+        None => Privacy::default(),
+        Some(_) if hide => Privacy::HISTORY,
+        Some(_) => Privacy::NONE,
+    };
+    entry
 }
 
 /// Entries, each below the one before.

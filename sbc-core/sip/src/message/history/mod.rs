@@ -15,7 +15,7 @@ use super::params::Params;
 use super::reason::{Protocol, Reason};
 use super::scan::number;
 use super::text::Text;
-use super::uri::{Uri, UriHeaders};
+use super::uri::{BadUri, Uri, UriHeaders};
 use crate::wire::Name;
 
 /// The deepest index. A call that was forwarded more often is a loop; the
@@ -103,6 +103,7 @@ pub struct HistoryInfo<'a> {
     pub cause: Option<u16>,
     /// Why the call went on from here.
     pub left: Left,
+    /// Written in the URI, which has to be a SIP URI for it.
     pub privacy: Privacy,
     pub index: Index,
     pub origin: Option<Origin>,
@@ -141,10 +142,13 @@ impl<'a> Field<'a> for HistoryInfo<'a> {
         }
         out.text("<");
         self.uri.bare().emit(out);
-        if let Some(cause) = self.cause {
-            out.text(";cause=").number(cause);
+        // Only a SIP URI has headers, and only the two kinds here have parameters.
+        if let (Some(cause), Uri::Sip(_) | Uri::Tel(_)) = (self.cause, self.uri) {
+            out.text(";cause=").number(cause.min(999));
         }
-        emit_headers(self, out);
+        if let Uri::Sip(_) = self.uri {
+            emit_headers(self, out);
+        }
         out.text(">;index=");
         self.index.emit(out);
         if let Some(origin) = &self.origin {
@@ -221,7 +225,10 @@ fn target(text: &str) -> Result<(Uri<'_>, UriHeaders<'_>), Why> {
         None => (text, ""),
     };
     let tail = tail.strip_prefix('?').unwrap_or_default();
-    Ok((Uri::parse(head)?, UriHeaders::loose(tail)))
+    match Uri::parse(head)? {
+        uri @ Uri::Sip(_) => Ok((uri, UriHeaders::loose(tail))),
+        _ => Err(Why::Uri(BadUri::Headers)),
+    }
 }
 
 /// Returns the URI without what an entry says elsewhere.

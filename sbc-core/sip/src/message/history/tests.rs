@@ -217,6 +217,16 @@ fn a_translated_number_is_no_forwarding() {
 }
 
 #[test]
+fn a_number_that_cannot_be_marked_hidden_is_not_shown() {
+    let line = "<tel:+15551230042>;reason=no-answer;privacy=full";
+    let entries = to_history(&diversions(line), Uri::parse("sip:t").unwrap());
+    assert_eq!(
+        written(&entries[0]),
+        "<sip:unknown@unknown.invalid>;index=1"
+    );
+}
+
+#[test]
 fn a_gap_in_the_indexes_is_counted() {
     let line = "<sip:c;cause=302>;index=1.1.1.1, <sip:a>;index=1";
     let found = to_diversions(&history(line));

@@ -63,7 +63,7 @@ fn what_is_read_is_written_and_read_again() {
     }
 }
 
-/// RFC 4475 §3.1.2.13 (ltgtruri), §3.1.2.14 (lwsruri), §3.1.2.9 (baduri forms)
+/// RFC 4475 §3.1.2.7 (ltgtruri), §3.1.2.8 (lwsruri)
 #[test]
 fn what_is_no_uri_is_refused() {
     use BadUri::{Headers, Host, Number, Param, Port, Repeated, Rest, Scheme, User};
