@@ -2,7 +2,6 @@
 
 use super::destination::{Destination, Source};
 use super::key::Parts;
-use crate::message::list;
 use crate::message::validate::Request;
 use crate::wire::{Name, StartLine};
 
@@ -33,10 +32,7 @@ impl<'a> Arrived<'a> {
         Parts {
             method: *method,
             uri,
-            via: frame
-                .first(Name::Via)
-                .and_then(|vias| list(vias).next())
-                .unwrap_or_default(),
+            via: frame.first(Name::Via).unwrap_or_default(),
             branch: via.branch(),
             sent_by: (via.host, via.port),
             from_tag: from.tag(),

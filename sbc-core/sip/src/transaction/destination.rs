@@ -74,8 +74,11 @@ impl Source {
             Transport::Udp if rport => remote.port(),
             _ => port.unwrap_or(transport.port()),
         };
+        // The rest of an IPv6 address, such as the link it is on, stays.
+        let mut remote = remote;
+        remote.set_port(port);
         Destination {
-            remote: SocketAddr::new(remote.ip(), port),
+            remote,
             ..self.from
         }
     }

@@ -6,7 +6,7 @@ use core::fmt;
 use sha2::{Digest, Sha256};
 
 use super::destination::Peer;
-use crate::message::{Host, MAGIC_COOKIE as COOKIE, Method};
+use crate::message::{Host, MAGIC_COOKIE as COOKIE, Method, list};
 
 /// The parts of a request the matching rules compare.
 #[derive(Clone, Copy, Debug)]
@@ -14,7 +14,7 @@ pub struct Parts<'a> {
     pub method: Method<'a>,
     /// The Request-URI as written.
     pub uri: &'a str,
-    /// The top Via as written.
+    /// The first Via line as written.
     pub via: &'a str,
     pub branch: Option<&'a str>,
     /// The host and the port of the top Via's sent-by.
@@ -139,7 +139,7 @@ impl Secret {
             .option(parts.from_tag)
             .text(parts.call_id)
             .bytes(&parts.cseq.to_be_bytes())
-            .text(parts.via)
+            .text(list(parts.via).next().unwrap_or_default())
             .key();
         RequestKey {
             key: self.legacy(base, parts.to_tag),

@@ -18,7 +18,7 @@ use super::key::{Key, Secret};
 use super::timers::Timings;
 use crate::Instant;
 use crate::message::validate::Response;
-use crate::message::{Method, Status};
+use crate::message::{Method, Reason, Status};
 use clients::{ClientKey, Clients};
 use servers::Servers;
 
@@ -26,7 +26,8 @@ use servers::Servers;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
     /// The most transactions of both kinds. 1,000 calls a second over UDP keep
-    /// about 101,000 waiting for repetitions: three for 32 s, one for 5 s.
+    /// about 101,000 waiting for repetitions: three for 32 s, one for 5 s. A
+    /// CANCEL of ours is sent all the same, one for each INVITE at most.
     pub transactions: usize,
     /// The most server transactions one peer may hold, so that one that floods
     /// leaves room for the others.
@@ -65,8 +66,11 @@ pub enum Input<'a> {
         status: Status,
         bytes: Bytes,
     },
-    /// The TU gives up an INVITE it sent (RFC 3261 §9.1).
-    Cancel(Branch),
+    /// The TU gives up an INVITE it sent, and may say why (RFC 3261 §9.1).
+    Cancel {
+        client: Branch,
+        reason: Option<Reason<'a>>,
+    },
     /// The TU will not speak of this again, and wants to hear no more of it.
     Forget(Transaction),
     /// The driver could not send what this transaction gave it last.
@@ -233,7 +237,9 @@ impl Layer {
                 status,
                 bytes,
             } => self.servers.respond(context, server, status, bytes),
-            Input::Cancel(branch) => self.clients.cancel(context, branch),
+            Input::Cancel { client, reason } => {
+                self.clients.cancel(context, client, reason.as_ref());
+            }
             Input::Forget(Transaction::Server(server)) => self.servers.forget(context, server),
             Input::Forget(Transaction::Client(branch) | Transaction::Cancel(branch)) => {
                 self.clients.forget(context, branch);

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::destination::Source;
 use crate::message::{
-    BadField, CSeq, Echo, Field, MaxForwards, Method, Out, Params, Route, Status, To, Uri, Via,
-    Why, Writer, each, list,
+    CSeq, Echo, Field, MaxForwards, Method, Params, Reason, RetryAfter, Route, Status, To, Uri,
+    Via, Writer, each, list,
 };
 use crate::wire::{self, Frame, Name, Received, StartLine};
 
@@ -69,7 +69,7 @@ pub fn answer(
     source: &Source,
     status: Status,
     tag: Option<&str>,
-    retry_after: Option<u32>,
+    retry_after: Option<RetryAfter>,
 ) -> Bytes {
     let mut bytes = Vec::with_capacity(USUAL);
     let mut writer = response(&mut bytes, frame, source, status, tag);
@@ -79,7 +79,7 @@ pub fn answer(
         // RFC 3261 §8.2.6.1
         writer.raw_echo(Name::Timestamp, Echo::of(timestamp));
     }
-    writer.maybe(retry_after.map(RetryAfter).as_ref());
+    writer.maybe(retry_after.as_ref());
     writer.finish(None);
     Bytes::from(bytes)
 }
@@ -112,18 +112,23 @@ fn write_stamped(writer: &mut Writer<'_>, via: &Via<'_>, source: &Source) {
 /// Returns the ACK for a 300-699 whose To is `to`, made from the INVITE of ours
 /// in `invite` (RFC 3261 §17.1.1.3); nothing if that is not a request.
 pub(super) fn ack(invite: &Bytes, to: &str) -> Option<Bytes> {
-    follow_up(invite, Method::Ack, Some(to))
+    follow_up(invite, Method::Ack, Some(to), None)
 }
 
-/// Returns the CANCEL for the INVITE of ours in `invite` (RFC 3261 §9.1);
-/// nothing if that is not a request.
-pub(super) fn cancel(invite: &Bytes) -> Option<Bytes> {
-    follow_up(invite, Method::Cancel, None)
+/// Returns the CANCEL for the INVITE of ours in `invite` (RFC 3261 §9.1), with
+/// a reason if there is one (RFC 3326 §1); nothing if that is not a request.
+pub(super) fn cancel(invite: &Bytes, reason: Option<&Reason<'_>>) -> Option<Bytes> {
+    follow_up(invite, Method::Cancel, None, reason)
 }
 
 /// Both take Request-URI, top Via, Route, From, Call-ID and the number of the
 /// CSeq from the INVITE.
-fn follow_up(invite: &Bytes, method: Method<'_>, to: Option<&str>) -> Option<Bytes> {
+fn follow_up(
+    invite: &Bytes,
+    method: Method<'_>,
+    to: Option<&str>,
+    reason: Option<&Reason<'_>>,
+) -> Option<Bytes> {
     let Ok(Received::Message(frame)) = wire::datagram(BytesMut::from(&invite[..])) else {
         return None;
     };
@@ -147,25 +152,10 @@ fn follow_up(invite: &Bytes, method: Method<'_>, to: Option<&str>) -> Option<Byt
         .field(&CSeq {
             number: cseq.number,
             method,
-        });
+        })
+        .maybe(reason);
     writer.finish(None);
     Some(Bytes::from(bytes))
-}
-
-/// How long to stay away, in seconds (RFC 3261 §20.33).
-struct RetryAfter(u32);
-
-impl<'a> Field<'a> for RetryAfter {
-    const NAME: Name = Name::RetryAfter;
-
-    fn parse(value: &'a str) -> Result<Self, BadField> {
-        let number = value.parse();
-        number.map(Self).map_err(|_| Why::Number.of(Self::NAME))
-    }
-
-    fn emit(&self, out: &mut Out<'_>) {
-        out.number(self.0);
-    }
 }
 
 #[cfg(test)]

@@ -132,7 +132,7 @@ impl Default for Timings {
 mod tests {
     use super::*;
 
-    /// RFC 3261 Table 4 (§17.1.1.1, §17.2) with the lines of RFC 6026 §8.1 (L and M), and RFC 4320 §4.1.
+    /// RFC 3261 §17.1.1.1 and Table 4 with the lines of RFC 6026 §8.1 (L and M), and RFC 4320 §4.1.
     #[test]
     fn the_timers_have_the_values_of_table_4() {
         use Timer::{A, B, Cancelled, D, E, Expiry, F, G, H, I, J, K, L, LateTrying, M, Trying};

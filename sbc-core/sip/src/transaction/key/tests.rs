@@ -190,6 +190,13 @@ fn an_ack_without_the_cookie_carries_the_to_tag_of_the_response() {
     assert_eq!(key(&ack), secret().legacy(base, Some("ours")));
     assert_ne!(key(&ack), secret().legacy(base, Some("other")));
     assert_eq!(key(&old_invite()), secret().legacy(base, None));
+
+    // The ACK has the top Via only, and the INVITE may have more on its line.
+    let relayed = Parts {
+        via: "SIP/2.0/UDP a.example.com;branch=1, SIP/2.0/UDP b",
+        ..old_invite()
+    };
+    assert_eq!(key(&relayed), key(&old_invite()));
 }
 
 /// A branch that is the cookie alone names nothing (RFC 4475 §3.2.1 leaves

@@ -13,8 +13,8 @@ use super::super::destination::Destination;
 use super::super::timers::Timer;
 use super::super::{Action, made};
 use super::{Context, Outgoing, Output, Slot, Transaction};
-use crate::message::Method;
 use crate::message::validate::Response;
+use crate::message::{Method, Reason};
 use crate::wire::Name;
 use machine::{Event, Machine};
 
@@ -149,7 +149,12 @@ impl Clients {
     }
 
     /// Cancels an INVITE: as soon as it was heard, if it was not (RFC 3261 §9.1).
-    pub(super) fn cancel(&mut self, cx: &mut Context<'_>, branch: Branch) {
+    pub(super) fn cancel(
+        &mut self,
+        cx: &mut Context<'_>,
+        branch: Branch,
+        reason: Option<&Reason<'_>>,
+    ) {
         let key = ClientKey::request(branch);
         let Some(client) = self.live.get_mut(&key) else {
             return;
@@ -159,7 +164,7 @@ impl Clients {
         {
             return;
         }
-        match made::cancel(&client.kept) {
+        match made::cancel(&client.kept, reason) {
             Some(bytes) => client.cancel = Some(Box::new(bytes)),
             None => cx.shared.counters.not_made += 1,
         }
@@ -367,6 +372,13 @@ pub(super) const SIZE: usize = size_of::<ClientKey>() + size_of::<Client>();
 
 #[cfg(test)]
 impl Clients {
+    /// Returns whether the index is of those that wait.
+    pub(super) fn is_consistent(&self) -> bool {
+        let waiting = self.live.iter().filter(|(_, live)| live.machine.waits());
+        let waiting = waiting.map(|(key, live)| (live.to, *key));
+        waiting.collect::<BTreeSet<_>>() == self.waiting
+    }
+
     /// Returns whether no index holds anything.
     pub(super) fn is_clear(&self) -> bool {
         self.live.is_empty() && self.waiting.is_empty()

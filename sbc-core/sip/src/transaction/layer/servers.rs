@@ -16,7 +16,7 @@ use super::super::made;
 use super::super::timers::Timer;
 use super::super::{Action, Reliability};
 use super::{Context, Output, ServerId, Slot, Transaction};
-use crate::message::{Field, Method, Status, StatusClass, To};
+use crate::message::{Field, Method, RetryAfter, Status, To};
 use crate::wire::{self, Name, Received};
 use machine::{Event, Machine};
 
@@ -230,19 +230,14 @@ impl Servers {
             cx.shared.counters.unsent_responses += 1;
             return;
         };
-        match server.allows(status) {
-            Verdict::Send => {
-                if class != StatusClass::Provisional {
-                    self.learn_ack(cx, id.key, &bytes);
-                }
-                self.step_with(cx, id.key, Event::Response(class), bytes);
-            }
-            Verdict::Drop => cx.shared.counters.unsent_responses += 1,
-            Verdict::End => {
-                cx.shared.counters.unsent_responses += 1;
-                self.remove(cx, id.key);
-            }
+        if !server.allows(status) {
+            cx.shared.counters.unsent_responses += 1;
+            return;
         }
+        if status.is_final() {
+            self.learn_ack(cx, id.key, &bytes);
+        }
+        self.step_with(cx, id.key, Event::Response(class), bytes);
     }
 
     /// Remembers what the ACK of an element of RFC 2543 will look like.
@@ -357,7 +352,10 @@ fn refuse(cx: &mut Context<'_>, request: &Arrived<'_>, key: Key, full: &Full) {
         Full::Peer => cx.shared.counters.refused_peer += 1,
     }
     let tag = cx.shared.secret.tag(key);
-    let wait = Some(cx.shared.limits.retry_after_secs);
+    let wait = Some(RetryAfter {
+        secs: cx.shared.limits.retry_after_secs,
+        duration_secs: None,
+    });
     let bytes = answer(
         request,
         Status::SERVICE_UNAVAILABLE,
@@ -371,15 +369,13 @@ fn refuse(cx: &mut Context<'_>, request: &Arrived<'_>, key: Key, full: &Full) {
     });
 }
 
-fn answer(to: &Arrived<'_>, status: Status, tag: Option<&str>, retry_after: Option<u32>) -> Bytes {
+fn answer(
+    to: &Arrived<'_>,
+    status: Status,
+    tag: Option<&str>,
+    retry_after: Option<RetryAfter>,
+) -> Bytes {
     made::answer(to.request.frame, &to.source, status, tag, retry_after)
-}
-
-/// What becomes of a response of the TU.
-enum Verdict {
-    Send,
-    Drop,
-    End,
 }
 
 impl Server {
@@ -390,17 +386,16 @@ impl Server {
         }
     }
 
-    /// Returns what RFC 4320 says about `status`: a request other than INVITE
-    /// is not answered 408, nor with a provisional other than 100, nor over
-    /// UDP with a 100 before the client has slowed down (§4.1, §4.2).
-    fn allows(&self, status: Status) -> Verdict {
-        let early = self.alarms.runs(Timer::LateTrying);
-        match (self.machine, self.to.transport.reliability()) {
-            (Machine::Invite(_), _) => Verdict::Send,
-            _ if status == Status::REQUEST_TIMEOUT => Verdict::End,
-            (_, Reliability::Unreliable) if status == Status::TRYING && early => Verdict::Drop,
-            _ if status.is_provisional() && status != Status::TRYING => Verdict::Drop,
-            _ => Verdict::Send,
+    /// Returns whether RFC 4320 lets `status` be sent: a request other than
+    /// INVITE is not answered 408, nor with a provisional other than 100, nor
+    /// over UDP with a 100 before the client has slowed down (§4.1, §4.2).
+    fn allows(&self, status: Status) -> bool {
+        let early = self.alarms.runs(Timer::LateTrying)
+            && self.to.transport.reliability() == Reliability::Unreliable;
+        match self.machine {
+            Machine::Invite(_) => true,
+            Machine::Other(_) if status == Status::TRYING => !early,
+            Machine::Other(_) => status.is_final() && status != Status::REQUEST_TIMEOUT,
         }
     }
 
@@ -456,6 +451,17 @@ pub(super) const SIZE: usize = size_of::<Key>() + size_of::<Server>() + 2 * size
 
 #[cfg(test)]
 impl Servers {
+    /// Returns whether each index is of what is alive.
+    pub(super) fn is_consistent(&self) -> bool {
+        let merged = |(key, live): (&Key, &Key)| {
+            let server = self.live.get(live);
+            server.is_some_and(|server| server.merged == Some(*key))
+        };
+        self.peers.values().sum::<usize>() == self.live.len()
+            && self.merged.iter().all(merged)
+            && self.acks.values().all(|live| self.live.contains_key(live))
+    }
+
     /// Returns whether no index holds anything.
     pub(super) fn is_clear(&self) -> bool {
         self.live.is_empty()

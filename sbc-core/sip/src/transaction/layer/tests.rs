@@ -5,6 +5,7 @@ mod clients;
 mod pipe;
 mod schedules;
 mod servers;
+mod storm;
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -190,6 +191,14 @@ pub fn say(output: &Output) -> String {
         Output::TransportError(_) => "transport error".to_string(),
         Output::Refused(_) => "refused".to_string(),
     }
+}
+
+pub fn every_request(outputs: &[Output]) -> Vec<ServerId> {
+    let id = |output: &Output| match output {
+        Output::Request(id) => Some(*id),
+        _ => None,
+    };
+    outputs.iter().filter_map(id).collect()
 }
 
 pub fn words(outputs: &[Output]) -> Vec<String> {

@@ -56,7 +56,10 @@ fn an_answer_returns_what_the_request_had() {
         &source("192.0.2.1:5060"),
         Status::SERVICE_UNAVAILABLE,
         Some("t1"),
-        Some(30),
+        Some(RetryAfter {
+            secs: 30,
+            duration_secs: None,
+        }),
     );
     assert_eq!(
         text(&answer),
@@ -168,7 +171,23 @@ fn an_ack_and_a_cancel_follow_their_invite() {
     };
     let ack = ack(&invite, "Bob <sip:b@c>;tag=2").unwrap();
     assert_eq!(text(&ack), rest("ACK", "Bob <sip:b@c>;tag=2"));
-    assert_eq!(text(&cancel(&invite).unwrap()), rest("CANCEL", "<sip:b@c>"));
+    let plain = cancel(&invite, None).unwrap();
+    assert_eq!(text(&plain), rest("CANCEL", "<sip:b@c>"));
+}
+
+/// RFC 3326 §1: why the call is given up.
+#[test]
+fn a_cancel_carries_its_reason() {
+    let invite = Bytes::from_static(
+        b"INVITE sip:b SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\n\
+          To: <sip:b>\r\nCall-ID: x\r\nCSeq: 9 INVITE\r\nContent-Length: 0\r\n\r\n",
+    );
+    let cancel = cancel(&invite, Some(&Reason::sip(Status::OK))).unwrap();
+    assert!(
+        text(&cancel).contains("\r\nReason: SIP;cause=200\r\n"),
+        "{}",
+        text(&cancel)
+    );
 }
 
 #[test]
@@ -178,7 +197,7 @@ fn nothing_follows_from_what_is_no_request() {
         "\r\n\r\n",
         "SIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     ] {
-        assert_eq!(cancel(&Bytes::from(bytes)), None);
+        assert_eq!(cancel(&Bytes::from(bytes), None), None);
     }
 }
 

@@ -8,6 +8,13 @@ fn invite() -> (Side, String) {
     (side, text)
 }
 
+fn cancel(branch: u128) -> Input<'static> {
+    Input::Cancel {
+        client: Branch::new(branch),
+        reason: None,
+    }
+}
+
 /// RFC 3261 §17.1.1.3.
 #[test]
 fn the_ack_of_a_failure_is_made_here_and_made_again() {
@@ -90,7 +97,7 @@ fn a_response_to_nothing_is_dropped() {
 #[test]
 fn a_cancel_waits_until_the_invite_was_heard() {
     let (mut side, invite) = invite();
-    assert_eq!(side.input(Input::Cancel(Branch::new(1))), []);
+    assert_eq!(side.input(cancel(1)), []);
     assert_eq!(side.run(500), ["500 > INVITE"]);
     let outputs = side.receive(&response(100, &invite));
     assert_eq!(words(&outputs), ["response", "> CANCEL"]);
@@ -118,9 +125,8 @@ fn a_cancel_waits_until_the_invite_was_heard() {
 fn a_heard_invite_is_cancelled_at_once_and_once() {
     let (mut side, invite) = invite();
     side.receive(&response(180, &invite));
-    let cancel = Input::Cancel(Branch::new(1));
-    assert_eq!(words(&side.input(cancel.clone())), ["> CANCEL"]);
-    assert_eq!(side.input(cancel), []);
+    assert_eq!(words(&side.input(cancel(1))), ["> CANCEL"]);
+    assert_eq!(side.input(cancel(1)), []);
     assert_eq!(side.receive(&response(180, &invite)).len(), 1);
 }
 
@@ -130,7 +136,7 @@ fn a_cancelled_invite_that_is_never_answered_times_out() {
     let (mut side, invite) = invite();
     side.receive(&response(180, &invite));
     side.run(5000);
-    let cancel = sent(&side.input(Input::Cancel(Branch::new(1))));
+    let cancel = sent(&side.input(cancel(1)));
     side.receive(&response(200, &cancel));
     assert_eq!(side.run(100_000), ["37000 timed out"]);
     side.assert_nothing_left();
@@ -141,7 +147,7 @@ fn a_cancelled_invite_that_is_never_answered_times_out() {
 fn a_2xx_may_cross_the_cancel() {
     let (mut side, invite) = invite();
     side.receive(&response(180, &invite));
-    let cancel = sent(&side.input(Input::Cancel(Branch::new(1))));
+    let cancel = sent(&side.input(cancel(1)));
     assert_eq!(words(&side.receive(&response(200, &invite))), ["response"]);
     side.receive(&response(481, &cancel));
     assert_eq!(side.run(100_000), [""; 0]);
@@ -154,19 +160,20 @@ fn what_is_answered_is_not_cancelled() {
     for code in [200, 486] {
         let (mut side, invite) = invite();
         side.receive(&response(code, &invite));
-        assert_eq!(side.input(Input::Cancel(Branch::new(1))), [], "{code}");
+        assert_eq!(side.input(cancel(1)), [], "{code}");
     }
     let (mut side, invite) = invite();
-    side.input(Input::Cancel(Branch::new(1)));
+    side.input(cancel(1));
     assert_eq!(words(&side.receive(&response(200, &invite))), ["response"]);
     let mut side = Side::new(Transport::Udp);
     let bye = sent(&side.send(Method::Bye, 1));
     side.receive(&response(100, &bye));
-    assert_eq!(side.input(Input::Cancel(Branch::new(1))), []);
-    assert_eq!(side.input(Input::Cancel(Branch::new(2))), []);
+    assert_eq!(side.input(cancel(1)), []);
+    assert_eq!(side.input(cancel(2)), []);
 }
 
-/// RFC 3261 §18.4: the transport's failures are the transaction's.
+/// RFC 3261 §18.4 and RFC 3261 §8.1.3.1: the transport's failures are the
+/// transaction's, and with them the TU's.
 #[test]
 fn a_lost_connection_fails_what_waits_on_it() {
     let mut side = Side::new(Transport::Tcp);
@@ -196,7 +203,7 @@ fn a_lost_connection_fails_what_waits_on_it() {
 fn a_cancel_that_cannot_be_sent_leaves_the_invite_to_its_time() {
     let (mut side, invite) = invite();
     side.receive(&response(180, &invite));
-    side.input(Input::Cancel(Branch::new(1)));
+    side.input(cancel(1));
     let by = Transaction::Cancel(Branch::new(1));
     assert_eq!(side.input(Input::Unsent(by)), []);
     assert_eq!(side.run(100_000), ["32000 timed out"]);
@@ -207,7 +214,7 @@ fn a_cancel_that_cannot_be_sent_leaves_the_invite_to_its_time() {
 fn what_is_forgotten_is_not_heard_of_again() {
     let (mut side, invite) = invite();
     side.receive(&response(180, &invite));
-    side.input(Input::Cancel(Branch::new(1)));
+    side.input(cancel(1));
     let forget = Input::Forget(Transaction::Client(Branch::new(1)));
     assert_eq!(side.input(forget), []);
     side.assert_nothing_left();

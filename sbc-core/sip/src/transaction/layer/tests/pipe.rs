@@ -72,7 +72,10 @@ impl Pipe {
         let outputs = self.caller.send(method, 1);
         self.caller_does(&outputs);
         if self.story == Story::Cancelled {
-            let outputs = self.caller.input(Input::Cancel(Branch::new(1)));
+            let outputs = self.caller.input(Input::Cancel {
+                client: Branch::new(1),
+                reason: None,
+            });
             self.caller_does(&outputs);
         }
         while let Some(now) = self.next() {

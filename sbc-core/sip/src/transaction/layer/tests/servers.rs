@@ -108,7 +108,8 @@ fn only_what_rfc_4320_allows_answers_a_request() {
     assert_eq!(answered(Transport::Udp, 100), ([].into(), 1));
     assert_eq!(answered(Transport::Tcp, 100), (["> 100".into()].into(), 1));
     assert_eq!(answered(Transport::Tcp, 180), ([].into(), 1));
-    assert_eq!(answered(Transport::Udp, 408), ([].into(), 0));
+    // Silent, but still there to absorb repetitions.
+    assert_eq!(answered(Transport::Udp, 408), ([].into(), 1));
     assert_eq!(answered(Transport::Udp, 504), (["> 504".into()].into(), 1));
 }
 
