@@ -12,8 +12,8 @@ use super::content::ContentType;
 use super::field::{BadField, Field, each};
 use super::uri::BadUri;
 use super::{
-    CSeq, CallId, Contact, From, MAGIC_COOKIE, MaxForwards, Method, RecordRoute, Status, To, Uri,
-    Via,
+    CSeq, CallId, Contact, From, MAGIC_COOKIE, MaxForwards, Method, RecordRoute, Route, Status, To,
+    Uri, Via,
 };
 use crate::wire::{Frame, Name, StartLine};
 
@@ -70,7 +70,7 @@ pub enum Fault {
     NotUtf8(Name),
     #[error("{} occurs more than once", .0.canonical())]
     Repeated(Name),
-    #[error("Contact is * outside of REGISTER")]
+    #[error("Contact is * outside of REGISTER, or not alone")]
     Star,
     #[error("the message is a response where a request was wanted, or the reverse")]
     OtherKind,
@@ -189,6 +189,7 @@ impl<'a> Request<'a> {
     /// come out of it. Within a dialog it may be left out (RFC 3261 §12.2.1.1).
     fn check_contacts(&self) -> Result<(), Fault> {
         let mut count = 0;
+        let mut star = false;
         for contact in each::<Contact<'_>>(self.frame.all(Name::Contact)) {
             count += 1;
             match contact? {
@@ -196,19 +197,24 @@ impl<'a> Request<'a> {
                 Contact::Address(address) if self.sets_target() && address.uri.sip().is_none() => {
                     return Err(Fault::ContactScheme);
                 }
-                Contact::Star | Contact::Address(_) => {}
+                Contact::Star => star = true,
+                Contact::Address(_) => {}
             }
         }
         match count {
+            2.. if star => Err(Fault::Star),
             0 if self.opens_dialog() && !self.is_old() => Err(Fault::Missing(Name::Contact)),
             2.. if self.sets_target() => Err(Fault::Repeated(Name::Contact)),
             _ => Ok(()),
         }
     }
 
-    /// Checks what is needed besides the basics: RFC 3261 §12.1.1, §20.15.
+    /// Checks what is needed besides the basics: RFC 3261 §12.1.1, §20.15, §20.34.
     fn check_rest(&self) -> Result<(), Fault> {
         for route in each::<RecordRoute<'_>>(self.frame.all(Name::RecordRoute)) {
+            route?;
+        }
+        for route in each::<Route<'_>>(self.frame.all(Name::Route)) {
             route?;
         }
         let needed = NEEDED.iter().filter(|(method, _)| *method == self.method);

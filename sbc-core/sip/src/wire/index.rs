@@ -225,7 +225,7 @@ fn never_escaped(line: &[u8]) -> Option<usize> {
 
 /// Returns the first control octet that is not the second half of a quoted pair; CR and
 /// LF never are (RFC 3261 §25.1; RFC 4475 §3.1.1.2).
-fn forbidden_control(line: &[u8]) -> Option<usize> {
+pub(super) fn forbidden_control(line: &[u8]) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     line.iter().position(|&octet| {
         if escaped {

@@ -3,7 +3,8 @@
 
 use core::fmt;
 
-use super::{Frame, limits};
+use super::index::forbidden_control;
+use super::{Frame, Name, limits};
 
 /// Why bytes are no message, in one sentence.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -82,6 +83,9 @@ impl Fault {
     }
 }
 
+/// What an answer takes from its request octet for octet (RFC 3261 §8.2.6.2).
+const REPEATED: [Name; 5] = [Name::Via, Name::From, Name::To, Name::CallId, Name::CSeq];
+
 /// Bytes that are no message, and what can be done about them.
 #[derive(Clone, Debug)]
 pub struct Malformed {
@@ -111,10 +115,13 @@ impl Malformed {
         self.offset
     }
 
-    /// Returns the status to answer with, if [`Frame::is_answerable`] (RFC 3261 §16.3).
+    /// Returns the status to answer with, if [`Frame::is_answerable`] (RFC 3261 §16.3) and
+    /// nothing that an answer repeats holds a control octet, which we send nobody.
     pub fn answer(&self) -> Option<u16> {
         let frame = self.frame.as_ref()?;
-        frame.is_answerable().then(|| self.fault.status())
+        let mut repeated = REPEATED.iter().flat_map(|name| frame.all(*name));
+        let clean = repeated.all(|value| forbidden_control(value.as_bytes()).is_none());
+        (clean && frame.is_answerable()).then(|| self.fault.status())
     }
 
     /// Returns what could be read of the head, without a body; an answer takes its Via,

@@ -1,5 +1,5 @@
 //! A valid request comes in, and what of it is beyond us goes out, with the status and
-//! the header the answer needs (RFC 3261 §8.2.1, §8.2.2, §8.2.3, §16.3, §20.1).
+//! the header the answer needs (RFC 3261 §8.2.1, §8.2.2, §8.2.3, §16.3, §20.1, §21.5.2).
 
 use super::super::content::ContentType;
 use super::super::field::{Field, list};
@@ -29,6 +29,8 @@ pub struct Abilities<'t> {
 /// Something valid that we cannot do. What it borrows, the answer lists.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub enum Unable<'a, 't> {
+    #[error("the method is unknown")]
+    UnknownMethod { allow: &'t [Method<'t>] },
     #[error("the method is not allowed here")]
     Method { allow: &'t [Method<'t>] },
     #[error("the scheme of the request URI is unknown")]
@@ -49,6 +51,7 @@ impl Unable<'_, '_> {
     /// Returns the status that says so.
     pub const fn status(&self) -> Status {
         match self {
+            Self::UnknownMethod { .. } => Status::NOT_IMPLEMENTED,
             Self::Method { .. } => Status::METHOD_NOT_ALLOWED,
             Self::Scheme => Status::UNSUPPORTED_URI_SCHEME,
             Self::Hops => Status::TOO_MANY_HOPS,
@@ -62,7 +65,7 @@ impl Unable<'_, '_> {
     /// (RFC 3261 §8.2.1, §8.2.2.3, §8.2.3).
     pub const fn header(&self) -> Option<Name> {
         match self {
-            Self::Method { .. } => Some(Name::Allow),
+            Self::UnknownMethod { .. } | Self::Method { .. } => Some(Name::Allow),
             Self::Extension(_) => Some(Name::Unsupported),
             Self::Body { .. } => Some(Name::Accept),
             Self::Encoding => Some(Name::AcceptEncoding),
@@ -97,8 +100,10 @@ impl<'t> Abilities<'t> {
             return Ok(());
         }
         if !self.methods.contains(&request.method) {
-            return Err(Unable::Method {
-                allow: self.methods,
+            let allow = self.methods;
+            return Err(match request.method {
+                Method::Other(_) => Unable::UnknownMethod { allow },
+                _ => Unable::Method { allow },
             });
         }
         if !contains(self.schemes, request.uri.scheme()) {

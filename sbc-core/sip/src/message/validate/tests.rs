@@ -185,6 +185,8 @@ fn addresses_outside_the_grammar_are_refused() {
         "Record-Route: sip:x y\r\nCall-ID",
         Name::RecordRoute,
     );
+    // RFC 3261 §20.34
+    refused("Call-ID", "Route: nowhere\r\nCall-ID", Name::Route);
 }
 
 /// RFC 3261 §19.1.1, RFC 4475 §3.1.2.11 (escruri)
@@ -248,6 +250,11 @@ fn what_opens_a_dialog_has_one_sip_contact() {
     assert_eq!(contact(""), Some(Fault::Missing(Name::Contact)));
     let register = changed("<sip:alice@a.example.com>", "*").replace("INVITE", "REGISTER");
     assert_eq!(fault(register), None);
+    // RFC 3261 §25.1: the star stands alone.
+    for beside in ["*, <sip:a>", "<sip:a>, *", "*, *"] {
+        let register = changed("<sip:alice@a.example.com>", beside).replace("INVITE", "REGISTER");
+        assert_eq!(fault(register), Some(Fault::Star), "{beside}");
+    }
     assert_eq!(fault(as_method("BYE")), None);
 }
 
@@ -365,14 +372,14 @@ fn unable(bytes: impl AsRef<[u8]>) -> Option<(u16, Option<Name>)> {
     Some((unable.status().code(), unable.header()))
 }
 
-/// RFC 3261 §8.2.1; RFC 4475 §3.1.1.5 (esc02)
+/// RFC 3261 §8.2.1, §21.5.2; RFC 4475 §3.1.1.2 (intmeth), §3.1.1.5 (esc02)
 #[test]
-fn an_unlisted_method_is_405_with_allow() {
+fn a_method_is_405_if_it_is_not_listed_and_501_if_it_is_unknown() {
     assert_eq!(unable(INVITE), None);
-    for method in ["MESSAGE", "RE%47IST%45R", "invite"] {
+    for (method, status) in [("MESSAGE", 405), ("RE%47IST%45R", 501), ("invite", 501)] {
         assert_eq!(
             unable(as_method(method)),
-            Some((405, Some(Name::Allow))),
+            Some((status, Some(Name::Allow))),
             "{method}"
         );
     }

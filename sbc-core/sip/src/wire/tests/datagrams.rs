@@ -217,6 +217,21 @@ fn control_octets_are_refused_where_they_stand() {
     );
 }
 
+/// RFC 3261 §8.2.6.2: an answer repeats these octet for octet.
+#[test]
+fn a_control_octet_an_answer_would_repeat_gets_no_answer() {
+    for name in ["Via", "From", "To", "Call-ID", "CSeq"] {
+        let start = format!("\r\n{name}: ");
+        let spoilt = options("").replacen(&start, &format!("{start}\0"), 1);
+        let wrong = refused(spoilt);
+        assert_eq!(
+            (wrong.fault(), wrong.answer()),
+            (Fault::Control(0), None),
+            "{name}"
+        );
+    }
+}
+
 /// RFC 4475 §3.1.1.2 (intmeth): quoted pairs may hold NUL, BEL and DEL.
 #[test]
 fn control_octets_may_stand_in_quoted_pairs() {
