@@ -2,6 +2,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Of all threads, for work that a thread of the product does.
+static ALL: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// Per thread, so that tests running beside each other do not count as one.
@@ -38,6 +42,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 fn count() {
+    ALL.fetch_add(1, Ordering::Relaxed);
     // A thread that is ending has no counter any more, and nobody who asks.
     let _ = COUNT.try_with(|count| count.set(count.get() + 1));
 }
@@ -48,4 +53,10 @@ pub fn allocations<T>(work: impl FnOnce() -> T) -> (T, u64) {
     let before = COUNT.get();
     let result = work();
     (result, COUNT.get() - before)
+}
+
+/// Returns how many allocations and reallocations all threads have made so far. It
+/// says something only in a process where nothing else runs.
+pub fn all_allocations() -> u64 {
+    ALL.load(Ordering::Relaxed)
 }

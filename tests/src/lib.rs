@@ -4,5 +4,5 @@ mod allocations;
 pub mod lab;
 mod skips;
 
-pub use allocations::{Counting, allocations};
+pub use allocations::{Counting, all_allocations, allocations};
 pub use skips::{SKIPS_VARIABLE, skip};

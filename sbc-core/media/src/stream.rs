@@ -34,6 +34,7 @@ pub enum StreamSide {
 }
 
 impl StreamSide {
+    /// Both sides, in order.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
     /// Returns the other side.
@@ -156,6 +157,16 @@ impl SideRow {
         })
     }
 
+    /// Returns whether both addresses lie in the networks of the peer's media.
+    pub fn reaches(&self, remote: &Remote) -> bool {
+        let known = |address: SocketAddr| {
+            self.media_from
+                .iter()
+                .any(|network| network.contains(address.ip()))
+        };
+        known(remote.rtp) && known(remote.rtcp)
+    }
+
     /// Returns whether `source` may be the peer's, before any is locked: the signalled
     /// address, or with [`Source::Subnet`] any of its media networks.
     pub fn admits(&self, source: SocketAddr, signalled: SocketAddr) -> bool {
@@ -182,10 +193,12 @@ impl Remote {
     /// A zero address is no place to send to (RFC 3264 §8.4).
     fn of(agreed: &Agreed) -> Option<Self> {
         let known = |address: SocketAddr| !IpAddr::is_unspecified(&address.ip());
+        let muxed = agreed.rtcp_mux;
+        let rtcp = if muxed { agreed.rtp } else { agreed.rtcp };
         let remote = Self {
             rtp: agreed.rtp,
-            rtcp: agreed.rtcp,
-            muxed: agreed.rtcp_mux,
+            rtcp,
+            muxed,
         };
         known(remote.rtp).then_some(remote)
     }

@@ -291,7 +291,7 @@ mod tests {
         }
     }
 
-    /// RFC 3550 §6.1, §6.4.1, §6.4.2, §6.5: another library reads every form.
+    /// RFC 3550 §6.1, §6.4.1, §6.4.2, §6.5.1: another library reads every form.
     #[test]
     fn our_reports_read_the_same_elsewhere() {
         for (sent, heard) in [

@@ -652,6 +652,7 @@ mod answering {
 mod offering {
     use super::*;
 
+    /// RFC 3389 §4: comfort noise has the static number 13.
     #[test]
     fn the_first_offer_leads_with_what_the_other_leg_has() {
         let far = taken(LYNC_FIRST).audio;

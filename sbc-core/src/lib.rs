@@ -1,0 +1,3 @@
+//! What the program `sbc` is made of, where tests and tools can reach it.
+
+pub mod relay;
