@@ -5,13 +5,24 @@
 
 extern crate alloc;
 
+pub mod call;
+pub mod door;
+pub mod engine;
 pub mod ladder;
+pub mod leg;
+pub mod parties;
 pub mod peer;
 pub mod policy;
 pub mod random;
+pub mod record;
+pub mod route;
+pub mod story;
+pub mod view;
 
 use serde::{Deserialize, Serialize};
 
+pub use door::{Input, JournalCommand, Outbox, RelayCommand, Step, Transmit, Wish};
+pub use engine::Engine;
 pub use sbc_sip::Instant;
 
 /// One side of a call: A asked for it, B was asked.

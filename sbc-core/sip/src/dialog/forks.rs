@@ -114,6 +114,11 @@ impl Forks {
         Some(self.dialogs.remove(at))
     }
 
+    /// Takes a dialog back that was taken out for a moment.
+    pub fn put(&mut self, dialog: Dialog) {
+        self.dialogs.push(dialog);
+    }
+
     /// Returns the dialogs, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Dialog> {
         self.dialogs.iter()

@@ -29,6 +29,11 @@ impl Branch {
         u128::from_str_radix(digits, 16).ok().map(Self::new)
     }
 
+    /// Returns the 128 bits it was made from.
+    pub const fn number(self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// Returns the value of the Via parameter.
     pub fn text(self) -> heapless::String<BRANCH_LENGTH> {
         let mut text = heapless::String::new();

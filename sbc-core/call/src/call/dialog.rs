@@ -1,0 +1,221 @@
+//! Requests inside a call: found by our tag, ordered by CSeq, and answered on
+//! the leg they came on (RFC 3261 §12.2.2, §15.1.2, RFC 3262 §3, RFC 3311 §5.2).
+
+use sbc_sip::dialog::{Verdict, life};
+use sbc_sip::message::{Field, Method, RAck, Request, RetryAfter, Status, single};
+use sbc_sip::transaction::destination::Source;
+use sbc_sip::transaction::layer::ServerId;
+
+use super::{Call, Phase};
+use crate::Side;
+use crate::engine::{Desk, Owner};
+use crate::leg::{Asked, Leg, Opening};
+use crate::story::{Why, releaser};
+
+impl Call {
+    /// Takes a request of the peer on `side`, other than ACK and CANCEL.
+    pub fn request(
+        &mut self,
+        desk: &mut Desk,
+        side: Side,
+        id: ServerId,
+        source: Source,
+        request: &Request<'_>,
+    ) {
+        let asked = Asked {
+            id,
+            frame: request.frame.clone(),
+            source,
+            cseq: request.cseq.number,
+        };
+        let owner = Owner::Call(self.key, side);
+        let random = desk.random.below(u32::MAX);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
+        let Some(dialog) = &mut leg.dialog else {
+            leg.simple(
+                desk,
+                owner,
+                &asked,
+                Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+            );
+            return;
+        };
+        match dialog.receive(request.method, asked.cseq) {
+            Verdict::Proceed => {}
+            Verdict::OutOfOrder => {
+                leg.simple(desk, owner, &asked, Status::SERVER_INTERNAL_ERROR);
+                return;
+            }
+            Verdict::Gone => {
+                leg.simple(
+                    desk,
+                    owner,
+                    &asked,
+                    Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+                );
+                return;
+            }
+            Verdict::Glare => {
+                desk.counters.glares += 1;
+                leg.simple(desk, owner, &asked, Status::REQUEST_PENDING);
+                return;
+            }
+            Verdict::Busy => {
+                let secs = sbc_sip::dialog::exchange::busy_secs(random);
+                leg.busy(desk, owner, &asked, secs);
+                return;
+            }
+        }
+        // On a connection the next request of ours goes where theirs came from.
+        leg.follow(source);
+        match request.method {
+            Method::Bye => self.bye(desk, side, &asked),
+            Method::Invite | Method::Update => self.offered(desk, side, asked, request),
+            Method::Prack => self.pracked(desk, side, &asked),
+            Method::Options => leg.simple(desk, owner, &asked, Status::OK),
+            _ => leg.simple(desk, owner, &asked, Status::METHOD_NOT_ALLOWED),
+        }
+    }
+
+    fn bye(&mut self, desk: &mut Desk, side: Side, asked: &Asked) {
+        let owner = Owner::Call(self.key, side);
+        if let Some(leg) = self.leg_mut(side) {
+            if let Some(dialog) = &mut leg.dialog {
+                dialog.apply(life::Event::ByeReceived);
+            }
+            leg.simple(desk, owner, asked, Status::OK);
+            leg.end_requests(desk, owner);
+            leg.dialog = None;
+            leg.bye_due = None;
+        }
+        let why = if self.answered.is_some() {
+            Why::Normal
+        } else {
+            Why::Cancelled
+        };
+        self.finish(desk, why, releaser(side), Status::OK);
+    }
+
+    /// The caller cancelled its INVITE; the layer has answered the CANCEL.
+    pub fn cancelled(&mut self, desk: &mut Desk) {
+        if self.phase == Phase::Inviting {
+            self.finish(
+                desk,
+                Why::Cancelled,
+                releaser(Side::A),
+                Status::REQUEST_TERMINATED,
+            );
+        }
+    }
+
+    fn pracked(&mut self, desk: &mut Desk, side: Side, asked: &Asked) {
+        let owner = Owner::Call(self.key, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
+        let rack = single::<RAck<'_>>(asked.frame.all(RAck::NAME));
+        let known = match (rack, &mut leg.reliable) {
+            (Ok(Some(rack)), Some(reliable)) => reliable.uas.prack(rack),
+            _ => false,
+        };
+        let status = if known {
+            Status::OK
+        } else {
+            Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST
+        };
+        leg.simple(desk, owner, asked, status);
+    }
+
+    /// Takes an ACK on `side`: the answer of a late offer may be in it.
+    pub fn acknowledged(&mut self, desk: &mut Desk, side: Side, request: &Request<'_>) {
+        let owner = Owner::Call(self.key, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
+        let first = leg
+            .success
+            .as_mut()
+            .is_some_and(|success| success.repeat.ack(request.cseq.number));
+        if !first {
+            return;
+        }
+        leg.success = None;
+        if let Some(dialog) = &mut leg.dialog {
+            dialog.exchange(sbc_sip::dialog::exchange::Event::Confirmed);
+        }
+        if let Some(cause) = leg.bye_due.take() {
+            leg.hang_up(desk, owner, cause);
+            return;
+        }
+        if leg.half.waiting {
+            self.late_answer(desk, side, request);
+        }
+    }
+
+    /// RFC 3264 §4: the offer was ours, in a 200; the answer is in the ACK.
+    fn late_answer(&mut self, desk: &mut Desk, side: Side, request: &Request<'_>) {
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
+        let body = crate::engine::description(request.frame);
+        let accepted = match (body, desk.media_of(leg.peer)) {
+            (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
+            // Nothing was asked, and what was agreed before goes on.
+            _ => leg.half.agreed.is_some(),
+        };
+        leg.half.waiting = false;
+        if accepted {
+            self.program(desk);
+            self.keep(desk);
+        } else {
+            self.no_media(desk);
+        }
+    }
+}
+
+impl Leg {
+    /// Answers without a body and without changing anything.
+    pub fn simple(&self, desk: &mut Desk, owner: Owner, asked: &Asked, status: Status) {
+        let bytes = asked.answer(status, Some(&self.tag), None, |_| {});
+        desk.respond(Some(owner), asked.id, status, bytes);
+    }
+
+    fn busy(&self, desk: &mut Desk, owner: Owner, asked: &Asked, secs: u32) {
+        let status = Status::SERVER_INTERNAL_ERROR;
+        let bytes = asked.answer(status, Some(&self.tag), None, |writer| {
+            writer.field(&RetryAfter {
+                secs,
+                duration_secs: None,
+            });
+        });
+        desk.respond(Some(owner), asked.id, status, bytes);
+    }
+
+    /// Answers what waits in a dialog that is over with 487 (RFC 3261 §15.1.2).
+    pub fn end_requests(&mut self, desk: &mut Desk, owner: Owner) {
+        if let Some(asked) = self.asked.take() {
+            self.simple(desk, owner, &asked, Status::REQUEST_TERMINATED);
+        }
+        if let Opening::Theirs(asked) = &self.opening {
+            self.simple(desk, owner, asked, Status::REQUEST_TERMINATED);
+            self.opening = Opening::Over;
+        }
+        self.reliable = None;
+    }
+
+    /// Requests of ours to a caller on a connection use that connection as long
+    /// as it lives; the driver opens another when it is gone.
+    fn follow(&mut self, source: Source) {
+        if source.from.transport != sbc_sip::transaction::destination::Transport::Udp
+            && self.to.remote.ip() == source.from.remote.ip()
+            && self.to.connection >= FIRST_CONNECTION
+        {
+            self.to = source.from;
+        }
+    }
+}
+
+/// Connection numbers of the driver start here; below are listeners.
+const FIRST_CONNECTION: u64 = 1 << 32;

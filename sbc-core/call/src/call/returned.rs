@@ -1,0 +1,122 @@
+//! Answers to requests of ours, by their branch, and requests that got none
+//! (RFC 3261 §8.1.3.1: silence is 408, a dead transport 503).
+
+use sbc_sip::dialog::life;
+use sbc_sip::message::{Method, Response, Status};
+use sbc_sip::transaction::branch::Branch;
+
+use super::answer::is_opening;
+use super::{Call, Phase};
+use crate::Side;
+use crate::engine::{Desk, Owner};
+use crate::leg::{Asking, Errand};
+use crate::story::{ReleasedBy, Why};
+
+impl Call {
+    /// Takes the answer to the request with `branch`.
+    pub fn response(&mut self, desk: &mut Desk, branch: Branch, answer: &Response<'_>) {
+        let Some(at) = self.leg_of(branch) else {
+            self.copy_of_success(desk, answer);
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(at) else {
+            return;
+        };
+        if is_opening(leg, branch) {
+            self.invite_answered(desk, at, answer);
+            return;
+        }
+        if answer.status.is_provisional() {
+            return;
+        }
+        let Some(asking) = leg.returned(branch) else {
+            return;
+        };
+        match asking.what {
+            Errand::Change => self.change_answered(desk, at, asking.cseq, answer),
+            Errand::Refresh => self.refresh_answered(desk, at, asking.cseq, answer),
+            Errand::Bye => self.bye_done(at),
+            Errand::Aside => {}
+        }
+    }
+
+    /// A copy of the 2xx to a re-INVITE wants its ACK again.
+    fn copy_of_success(&mut self, desk: &mut Desk, answer: &Response<'_>) {
+        if answer.cseq.method != Method::Invite || !answer.status.is_success() {
+            return;
+        }
+        let call_id = answer.call_id.0;
+        for (at, leg) in self.legs.iter().enumerate() {
+            let same = leg.dialog.as_ref().is_some_and(|d| d.call_id() == call_id);
+            if same && let Some(ack) = leg.ack_again(answer.cseq.number) {
+                let side = if at == 0 { Side::A } else { Side::B };
+                desk.send_ack(Owner::Call(self.key, side), leg.to, ack);
+            }
+        }
+    }
+
+    /// The request with `branch` got no answer, or could not be sent.
+    pub fn lost(&mut self, desk: &mut Desk, branch: Branch, status: Status) {
+        let Some(at) = self.leg_of(branch) else {
+            return;
+        };
+        let Some(leg) = self.legs.get_mut(at) else {
+            return;
+        };
+        if is_opening(leg, branch) {
+            let why = match status {
+                Status::REQUEST_TIMEOUT => "no answer",
+                _ => "unreachable",
+            };
+            self.invite_lost(desk, at, why);
+            return;
+        }
+        if let Some(asking) = leg.returned(branch) {
+            self.errand_lost(desk, at, &asking, status);
+        }
+    }
+
+    fn errand_lost(&mut self, desk: &mut Desk, at: usize, asking: &Asking, status: Status) {
+        let side = if at == 0 { Side::A } else { Side::B };
+        if let Some(leg) = self.legs.get_mut(at) {
+            leg.close(sbc_sip::dialog::exchange::Event::Done, false);
+            if matches!(asking.what, Errand::Change | Errand::Refresh) {
+                leg.half.waiting = false;
+            }
+        }
+        match asking.what {
+            Errand::Bye => self.bye_done(at),
+            Errand::Aside => {}
+            Errand::Change => {
+                self.crossed(desk, Err(status.code()));
+                self.lost_dialog(desk, side);
+            }
+            Errand::Refresh => {
+                let leg = self.legs.get_mut(at);
+                let due = leg
+                    .and_then(|leg| leg.timer.as_mut())
+                    .and_then(|timer| timer.refused(desk.now, status.code()));
+                self.timer_due(desk, side, due);
+            }
+        }
+    }
+
+    /// Our BYE is answered, whatever the answer: the dialog is over.
+    fn bye_done(&mut self, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at) {
+            if let Some(dialog) = &mut leg.dialog {
+                dialog.apply(life::Event::ByeDone);
+            }
+            leg.success = None;
+        }
+    }
+
+    /// An operator ends the call.
+    pub fn clear(&mut self, desk: &mut Desk) {
+        let status = match self.phase {
+            Phase::Inviting => Status::SERVICE_UNAVAILABLE,
+            Phase::Talking | Phase::Ending => Status::OK,
+        };
+        self.finish(desk, Why::Operator, ReleasedBy::Node, status);
+    }
+}

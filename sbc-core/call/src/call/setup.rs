@@ -1,0 +1,379 @@
+//! The called side: targets are tried one after the other until one answers
+//! (RFC 3261 §8.1, §13.2, §16.7 for what a failure means).
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+
+use sbc_config::{Peer, Socket};
+use sbc_media::sdp::{Own, Wish};
+use sbc_sip::dialog::Forks;
+use sbc_sip::message::identity::{PAssertedIdentity, PPreferredIdentity, Privacy};
+use sbc_sip::message::{
+    Host, Method, NameAddr, Out, Param, Params, SipUri, Status, Text, Uri, UriParams, Writer,
+};
+use sbc_sip::transaction::destination::Destination;
+
+use super::{Call, Phase};
+use crate::Side;
+use crate::engine::{Desk, Owner};
+use crate::leg::compose::{self, Head};
+use crate::leg::media::Half;
+use crate::leg::{Calling, Leg, Opening};
+use crate::parties::Told;
+use crate::policy::responses::{Verdict, verdict};
+use crate::route::Target;
+use crate::story::{Attempt, ReleasedBy, Why};
+
+/// A target that rings may ring this long: longer than any caller waits, and
+/// shorter than the three minutes after which proxies give up (RFC 3261 §16.6).
+const RINGS_AT_MOST: Duration = Duration::from_secs(175);
+
+impl Call {
+    /// Tries the next target that takes the call; without one the caller hears
+    /// the end.
+    pub fn try_next(&mut self, desk: &mut Desk) {
+        while let Some(target) = self.hunt.targets.get(self.hunt.next).cloned() {
+            self.hunt.next += 1;
+            if self.attempt(desk, &target) {
+                return;
+            }
+        }
+        self.current = None;
+        let (why, status) = self.fate();
+        self.finish(desk, why, ReleasedBy::Node, status);
+    }
+
+    /// What the caller hears when no target is left.
+    fn fate(&self) -> (Why, Status) {
+        match self.hunt.attempts.last() {
+            None if self.hunt.full => (Why::FullThere, Status::SERVICE_UNAVAILABLE),
+            None => (Why::AllDown, Status::SERVICE_UNAVAILABLE),
+            Some(last) if last.code == 0 => (Why::Unreachable, Status::SERVICE_UNAVAILABLE),
+            Some(_) => (Why::Refused, Status::SERVICE_UNAVAILABLE),
+        }
+    }
+
+    /// Offers the call to one target. Returns false if it cannot be offered.
+    fn attempt(&mut self, desk: &mut Desk, target: &Target) -> bool {
+        let Some(place) = desk.peers.place(&target.peer) else {
+            return false;
+        };
+        let Some(peer) = desk.peer(place).cloned() else {
+            return false;
+        };
+        let Some((index, at)) = listener(desk, &peer, target.socket) else {
+            return false;
+        };
+        if !self.admit(desk, place) {
+            self.hunt.full = true;
+            return false;
+        }
+        let Some(port) = desk.take_port(at.address.ip()) else {
+            self.release_at(desk, place);
+            return false;
+        };
+        let own = Own::new(at.address.ip(), port, desk.random.bits());
+        let tag = desk.random.tag();
+        let mut leg = Leg::new(&peer, place, at, Half::new(own), tag);
+        leg.identity = desk.random_identity();
+        leg.to = Destination {
+            remote: target.socket.address,
+            connection: index,
+            ..leg.to
+        };
+        self.current = Some(self.legs.len());
+        self.legs.push(leg);
+        self.hunt.since = desk.now;
+        self.patience = Some(desk.now + peer.attempt_timeout);
+        self.invite(desk, &peer);
+        true
+    }
+
+    fn admit(&self, desk: &mut Desk, place: usize) -> bool {
+        let now = desk.now;
+        let emergency = self.emergency;
+        desk.peers.get_mut(place).is_some_and(|peer| {
+            peer.attempts += 1;
+            peer.load.admit(now, peer.limits, emergency).is_ok()
+        })
+    }
+
+    fn release_at(&self, desk: &mut Desk, place: usize) {
+        if let Some(peer) = desk.peers.get_mut(place) {
+            peer.load.release(self.emergency);
+        }
+    }
+
+    /// Writes and sends the INVITE of the current leg.
+    pub(super) fn invite(&mut self, desk: &mut Desk, peer: &Peer) {
+        let told = self.caller.told(peer, Some(&self.number));
+        let user = peer.numbers.outward(&self.number);
+        self.from_sent = told.from.clone().unwrap_or_default();
+        self.to_sent.clone_from(&user);
+        let hops = self.hops.saturating_sub(1);
+        let Some(wish) = self.wish(desk) else {
+            return;
+        };
+        let key = self.key;
+        let Some(leg) = self.leg_mut(Side::B) else {
+            return;
+        };
+        let sdp = match leg.half.own.again() {
+            Some(again) if leg.half.waiting => again,
+            _ => leg.half.offer(&wish),
+        };
+        let previous = match core::mem::take(&mut leg.opening) {
+            Opening::Ours(previous) => Some(previous),
+            _ => None,
+        };
+        let branch = desk.branch(key);
+        let calling = Calling {
+            branch,
+            uri: text(|out| remote_uri(peer, leg.to.remote, &user).emit(out)),
+            from: from_text(peer, leg, &told),
+            to: text(|out| NameAddr::new(remote_uri(peer, leg.to.remote, &user)).emit(out)),
+            call_id: previous
+                .as_ref()
+                .map_or_else(|| desk.random.call_id(), |p| p.call_id.clone()),
+            cseq: previous.as_ref().map_or(1, |previous| previous.cseq + 1),
+            forks: Forks::new(peer.max_early_dialogs.into()),
+            acks: sbc_sip::dialog::two_xx::Acks::default(),
+            heard: false,
+            silent: true,
+            given_up: false,
+            answered: false,
+            heard_from: None,
+        };
+        let bytes = write_invite(leg, &calling, peer, &told, hops, &sdp);
+        let to = leg.to;
+        leg.opening = Opening::Ours(Box::new(calling));
+        if let Some(bytes) = bytes {
+            desk.send(Owner::Call(key, Side::B), branch, Method::Invite, to, bytes);
+        }
+    }
+
+    /// What the target is offered: the caller's codecs first.
+    fn wish(&self, desk: &Desk) -> Option<Wish> {
+        let policy = desk.media_of(self.leg(Side::B)?.peer)?;
+        match self.leg(Side::A).and_then(|leg| leg.half.theirs.as_ref()) {
+            Some(theirs) => Some(Wish::first(theirs, policy)),
+            None => Some(Wish::alone(policy)),
+        }
+    }
+
+    /// Takes the final failure of the current attempt, 0 for none at all.
+    pub fn attempt_failed(&mut self, desk: &mut Desk, code: u16, reason: &str) {
+        let Some(leg) = self.leg(Side::B) else {
+            return;
+        };
+        let place = leg.peer;
+        let meant = match desk.peer(place) {
+            Some(peer) if code != 0 => peer.responses.apply(code),
+            _ => code,
+        };
+        self.note_attempt(desk, place, code, reason);
+        self.close_leg_media(desk, Side::B);
+        if self.phase != Phase::Inviting {
+            return;
+        }
+        match verdict(meant) {
+            _ if meant == 0 || self.emergency => self.try_next(desk),
+            Verdict::NextTarget => self.try_next(desk),
+            Verdict::Tell(status) => {
+                self.current = None;
+                let status = Status::new(status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
+                self.finish(desk, Why::Refused, ReleasedBy::Callee, status);
+            }
+            // 487 without a CANCEL of ours, 422 and 491 beyond their retries.
+            Verdict::OnThisLeg => {
+                self.current = None;
+                let status = Status::TEMPORARILY_UNAVAILABLE;
+                self.finish(desk, Why::Refused, ReleasedBy::Callee, status);
+            }
+        }
+    }
+
+    pub(super) fn note_attempt(&mut self, desk: &Desk, place: usize, code: u16, reason: &str) {
+        let name = desk.peers.get(place).map(|peer| peer.name.name());
+        let ms = desk.now.saturating_sub(self.hunt.since).as_millis();
+        self.hunt.attempts.push(Attempt {
+            trunk: name.map_or_else(String::new, ToString::to_string),
+            code,
+            reason: reason.chars().take(64).collect(),
+            ms: u64::try_from(ms).unwrap_or(u64::MAX),
+        });
+    }
+
+    /// The target has been silent, or has rung, for too long.
+    pub(super) fn out_of_patience(&mut self, desk: &mut Desk) {
+        self.patience = None;
+        let Some(leg) = self.leg(Side::B) else {
+            return;
+        };
+        let place = leg.peer;
+        let silent = matches!(&leg.opening, Opening::Ours(calling) if calling.silent);
+        if silent && let Some(peer) = desk.peers.get_mut(place) {
+            // A silence is a miss, so that the next call need not wait for it.
+            peer.health
+                .note(desk.now, crate::peer::health::Event::Missed);
+        }
+        self.give_up(desk);
+        self.attempt_failed(desk, if silent { 0 } else { 408 }, "no answer");
+    }
+
+    /// Cancels the current attempt; whatever it still says is ended.
+    pub(super) fn give_up(&mut self, desk: &mut Desk) {
+        let Some(leg) = self.leg_mut(Side::B) else {
+            return;
+        };
+        if let Opening::Ours(calling) = &mut leg.opening
+            && !calling.given_up
+        {
+            calling.given_up = true;
+            let branch = calling.branch;
+            desk.cancel(branch);
+        }
+    }
+
+    /// Notes that the target is there; it may ring for long.
+    pub(super) fn target_lives(&mut self, desk: &Desk) {
+        self.patience = Some(desk.now + RINGS_AT_MOST);
+    }
+}
+
+/// Returns our socket that calls to `target` leave by, and its place.
+pub fn listener(desk: &Desk, peer: &Peer, target: Socket) -> Option<(u64, Socket)> {
+    let family = |at: &&Socket| at.address.is_ipv4() == target.address.is_ipv4();
+    let same = |at: &&Socket| at.transport == target.transport;
+    let at = *peer.listen.iter().filter(family).find(same)?;
+    let index = desk.node.listeners().iter().position(|each| *each == at)?;
+    Some((u64::try_from(index).ok()?, at))
+}
+
+fn text(emit: impl FnOnce(&mut Out<'_>)) -> String {
+    let mut bytes = Vec::with_capacity(64);
+    emit(&mut Out::new(&mut bytes));
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// A number at the peer's place, as it wants it written (RFC 3261 §19.1.6).
+fn remote_uri<'a>(peer: &'a Peer, remote: SocketAddr, user: &'a str) -> Uri<'a> {
+    let host = host(peer, remote.ip().into());
+    Uri::Sip(SipUri {
+        user: Some(user),
+        port: match host {
+            Host::Name(_) => None,
+            _ => Some(remote.port()),
+        },
+        params: phone(peer, user),
+        ..SipUri::new(host)
+    })
+}
+
+fn host<'a>(peer: &'a Peer, address: Host<'a>) -> Host<'a> {
+    match &peer.headers.domain {
+        Some(domain) => Host::parse(domain).unwrap_or(address),
+        None => address,
+    }
+}
+
+fn phone<'a>(peer: &Peer, user: &str) -> UriParams<'a> {
+    const PHONE: UriParams<'static> = UriParams::of(&[("user", Some("phone"))]);
+    let is_number = user.starts_with(|c: char| c.is_ascii_digit() || c == '+');
+    if peer.headers.user_phone && is_number {
+        PHONE
+    } else {
+        UriParams::NONE
+    }
+}
+
+/// Our From: who calls, as this peer is told (RFC 3323 §4.1.1.3 for nobody).
+fn from_text(peer: &Peer, leg: &Leg, told: &Told) -> String {
+    let tag: [Param<'_>; 1] = [("tag", Some(&leg.tag))];
+    let address = match &told.from {
+        None => NameAddr {
+            display: Some(Text::of("Anonymous")),
+            ..NameAddr::new(Uri::Sip(SipUri {
+                user: Some("anonymous"),
+                ..SipUri::new(Host::Name("anonymous.invalid"))
+            }))
+        },
+        Some(user) => NameAddr {
+            display: told.display.as_deref().map(Text::of),
+            ..NameAddr::new(local_uri(peer, leg, user))
+        },
+    };
+    text(|out| {
+        NameAddr {
+            params: Params::of(&tag),
+            ..address
+        }
+        .emit(out);
+    })
+}
+
+fn local_uri<'a>(peer: &'a Peer, leg: &Leg, user: &'a str) -> Uri<'a> {
+    Uri::Sip(SipUri {
+        user: Some(user),
+        params: phone(peer, user),
+        ..SipUri::new(host(peer, leg.local.address.ip().into()))
+    })
+}
+
+fn write_invite(
+    leg: &Leg,
+    calling: &Calling,
+    peer: &Peer,
+    told: &Told,
+    hops: u8,
+    sdp: &str,
+) -> Option<Vec<u8>> {
+    let opening = calling.opening()?;
+    let branch = calling.branch.text();
+    let head = Head {
+        uri: opening.target,
+        routes: &[],
+        from: opening.from,
+        to: opening.to,
+        call_id: &calling.call_id,
+        cseq: calling.cseq,
+        max_forwards: hops,
+        branch: &branch,
+    };
+    let mut bytes = Vec::with_capacity(compose::USUAL);
+    let mut writer = compose::start(&mut bytes, leg.local, Method::Invite, &head);
+    compose::contact(&mut writer, leg.local);
+    compose::abilities(&mut writer, peer);
+    if peer.prack == sbc_config::peer::Prack::Required {
+        compose::require(&mut writer, &["100rel"]);
+    }
+    if let Some(timer) = &leg.timer {
+        let offer = timer.offer();
+        compose::session_expires(
+            &mut writer,
+            &offer.expires,
+            offer.min_secs.map(sbc_sip::message::MinSe),
+        );
+    }
+    identities(&mut writer, leg, peer, told);
+    compose::finish(writer, Some(sdp));
+    Some(bytes)
+}
+
+/// Writes who vouches for the caller (RFC 3325 §9.1, §9.2, §9.3).
+fn identities(writer: &mut Writer<'_>, leg: &Leg, peer: &Peer, told: &Told) {
+    if let Some(user) = &told.pai {
+        let uri = local_uri(peer, leg, user);
+        writer.field(&PAssertedIdentity(NameAddr::new(uri)));
+    }
+    if let Some(user) = &told.ppi {
+        let uri = local_uri(peer, leg, user);
+        writer.field(&PPreferredIdentity(NameAddr::new(uri)));
+    }
+    if told.private {
+        writer.field(&Privacy::ID);
+    }
+}

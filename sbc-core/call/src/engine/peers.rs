@@ -1,0 +1,161 @@
+//! The SIP neighbours while the node runs: what each carries, whether it lives,
+//! and when it is asked next (RFC 3261 §11).
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+
+use sbc_config::peer::KeepaliveMethod;
+use sbc_config::{Node, Peer, PeerName};
+use sbc_media::sdp::Policy;
+use sbc_sip::Instant;
+use sbc_sip::transaction::Branch;
+
+use crate::leg::media::policy;
+use crate::peer::health::{Health, Watch};
+use crate::policy::admission::{Limits, Load};
+use crate::random::Random;
+use crate::route::Facts;
+
+/// A peer without a limit in the file carries as many calls as two full Gigabit
+/// ports do.
+const CALLS_WITHOUT_LIMIT: u32 = 10_504;
+
+/// What is known of one peer.
+#[derive(Debug)]
+pub struct Neighbour {
+    pub name: PeerName,
+    pub load: Load,
+    pub limits: Limits,
+    pub health: Health,
+    /// Our OPTIONS in the air, and when it left.
+    pub asked: Option<(Branch, Instant)>,
+    pub round_trip: Option<Duration>,
+    /// An operator wants no new calls here.
+    pub drained: bool,
+    pub attempts: u64,
+    pub answered: u64,
+    /// It is asked at all.
+    pub watched: bool,
+    /// How its media is treated.
+    pub media: Policy,
+}
+
+/// All of them, and whose turn it is on each route.
+#[derive(Debug)]
+pub struct Peers {
+    pub all: Vec<Neighbour>,
+    turns: BTreeMap<String, usize>,
+    now: Instant,
+}
+
+impl Peers {
+    /// Returns the neighbours of `node`, none of them asked yet. The first
+    /// questions are spread over a second.
+    pub fn new(node: &Node, now: Instant, random: &mut Random) -> Self {
+        let own: Vec<IpAddr> = node.listeners().iter().map(|at| at.address.ip()).collect();
+        let all = node.peers().map(|peer| {
+            let first = now + Duration::from_millis(u64::from(random.below(1000)));
+            neighbour(node, peer, &own, now, first)
+        });
+        Self {
+            all: all.collect(),
+            turns: BTreeMap::new(),
+            now,
+        }
+    }
+
+    /// Takes the moment that questions are answered for.
+    pub fn set_now(&mut self, now: Instant) {
+        self.now = now;
+    }
+
+    /// Returns the place of `name` in the list.
+    pub fn place(&self, name: &PeerName) -> Option<usize> {
+        self.all.iter().position(|peer| peer.name == *name)
+    }
+
+    pub fn get(&self, place: usize) -> Option<&Neighbour> {
+        self.all.get(place)
+    }
+
+    pub fn get_mut(&mut self, place: usize) -> Option<&mut Neighbour> {
+        self.all.get_mut(place)
+    }
+
+    /// Returns when the next peer is to be asked.
+    pub fn next_wakeup(&self) -> Option<Instant> {
+        let idle = self
+            .all
+            .iter()
+            .filter(|peer| peer.watched && peer.asked.is_none());
+        idle.map(|peer| peer.health.due()).min()
+    }
+
+    /// Returns a peer that is to be asked now.
+    pub fn due(&self, now: Instant) -> Option<usize> {
+        self.all
+            .iter()
+            .position(|peer| peer.watched && peer.asked.is_none() && peer.health.due() <= now)
+    }
+}
+
+impl Facts for Peers {
+    fn takes_calls(&self, name: &PeerName) -> bool {
+        let peer = self.place(name).and_then(|place| self.get(place));
+        peer.is_some_and(|peer| !peer.drained && peer.health.takes_calls(self.now))
+    }
+
+    fn active(&self, name: &PeerName) -> u32 {
+        let peer = self.place(name).and_then(|place| self.get(place));
+        peer.map_or(0, |peer| peer.load.active())
+    }
+
+    fn turn(&mut self, name: &str) -> usize {
+        if let Some(turn) = self.turns.get_mut(name) {
+            *turn = turn.wrapping_add(1);
+            return *turn;
+        }
+        self.turns.insert(name.to_string(), 0);
+        0
+    }
+}
+
+fn neighbour(node: &Node, peer: &Peer, own: &[IpAddr], now: Instant, first: Instant) -> Neighbour {
+    let watch = Watch {
+        every: peer.keepalive.every,
+        down_after: peer.keepalive.down_after,
+        up_after: peer.keepalive.up_after,
+    };
+    Neighbour {
+        name: peer.name.clone(),
+        load: Load::default(),
+        limits: limits(node, peer),
+        health: Health::new(watch, now, first),
+        asked: None,
+        round_trip: None,
+        drained: false,
+        attempts: 0,
+        answered: 0,
+        watched: peer.keepalive.method == KeepaliveMethod::Options,
+        media: policy(peer, own),
+    }
+}
+
+/// The reserve is kept on the trunks that emergency calls take, and on nobody else.
+fn limits(node: &Node, peer: &Peer) -> Limits {
+    let reserved = match &peer.name {
+        PeerName::Trunk(name) => node.emergency.trunks.contains(name),
+        PeerName::Mediation(_) => false,
+    };
+    Limits {
+        calls: peer.admission.limit().unwrap_or(CALLS_WITHOUT_LIMIT),
+        reserve: if reserved { node.emergency.reserve } else { 0 },
+        per_second: peer
+            .admission
+            .max_calls_per_second
+            .map(core::num::NonZeroU32::get),
+    }
+}

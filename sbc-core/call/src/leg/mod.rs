@@ -1,0 +1,253 @@
+//! One side of a call: its dialog, its half of the media, what it asked and
+//! what it was asked (RFC 7092 §3.1: a user agent of its own).
+
+pub mod compose;
+pub mod media;
+mod request;
+mod response;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use sbc_config::peer::Refresher;
+use sbc_config::{Peer, Socket};
+use sbc_sip::dialog::reliable::{Uac, Uas};
+use sbc_sip::dialog::session_timer::{Party, Policy, SessionTimer};
+use sbc_sip::dialog::two_xx::{Acks, Success};
+use sbc_sip::dialog::{Dialog, Forks};
+use sbc_sip::message::{Method, NameAddr, Status, Uri};
+use sbc_sip::transaction::branch::Branch;
+use sbc_sip::transaction::destination::{Destination, Source, Transport};
+use sbc_sip::transaction::layer::ServerId;
+use sbc_sip::wire::Frame;
+
+use self::compose::Local;
+use self::media::Half;
+use crate::random::Hex;
+
+/// A request of the peer that waits for an answer of ours.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub id: ServerId,
+    pub frame: Frame,
+    pub source: Source,
+    pub cseq: u32,
+}
+
+/// The INVITE that opened this leg, as long as its outcome is open.
+#[derive(Debug, Default)]
+pub enum Opening {
+    #[default]
+    Over,
+    /// The peer called us.
+    Theirs(Box<Asked>),
+    /// We called the peer.
+    Ours(Box<Calling>),
+}
+
+/// An INVITE of ours before its final answer.
+#[derive(Debug)]
+pub struct Calling {
+    pub branch: Branch,
+    pub uri: String,
+    pub from: String,
+    pub to: String,
+    pub call_id: Hex<32>,
+    pub cseq: u32,
+    pub forks: Forks,
+    pub acks: Acks,
+    /// A provisional answer other than 100 came.
+    pub heard: bool,
+    /// Not even a 100 came yet.
+    pub silent: bool,
+    /// We gave it up: whatever comes is ended.
+    pub given_up: bool,
+    /// It has its 2xx; copies of it may still come.
+    pub answered: bool,
+    /// The tag of the early dialog whose reliable answers are counted.
+    pub heard_from: Option<Box<str>>,
+}
+
+/// A request of ours inside the dialog that waits for its answer.
+#[derive(Debug)]
+pub struct Asking {
+    pub branch: Branch,
+    pub what: Errand,
+    pub cseq: u32,
+}
+
+/// What a request of ours inside a dialog is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Errand {
+    /// The other side changed the session.
+    Change,
+    /// A session refresh.
+    Refresh,
+    Bye,
+    /// PRACK, INFO: its answer changes nothing.
+    Aside,
+}
+
+/// One side.
+#[derive(Debug)]
+pub struct Leg {
+    pub peer: usize,
+    pub local: Local,
+    pub to: Destination,
+    pub tag: Hex<16>,
+    pub opening: Opening,
+    pub dialog: Option<Dialog>,
+    pub half: Half,
+    pub timer: Option<SessionTimer>,
+    /// Our requests inside the dialog; INVITE or UPDATE at most once, a BYE,
+    /// and asides.
+    pub asking: Vec<Asking>,
+    /// Their INVITE or UPDATE inside the dialog that waits for the other side.
+    pub asked: Option<Box<Asked>>,
+    /// Our 2xx until its ACK, with the transaction it belongs to.
+    pub success: Option<Box<Sent2xx>>,
+    /// The CSeq and the ACK of our latest re-INVITE, for copies of its 2xx.
+    pub last_ack: Option<(u32, Bytes)>,
+    /// Our own source and name in this leg's RTCP come from it.
+    pub identity: u128,
+    /// Port and admission were given back.
+    pub released: bool,
+    pub allows_update: bool,
+    /// A BYE with this cause goes as soon as our 2xx is acknowledged (RFC 3261 §15).
+    pub bye_due: Option<Option<u8>>,
+    /// Our reliable provisional answer, until its PRACK.
+    pub reliable: Option<Box<Reliable>>,
+    /// Which of their reliable provisional answers were heard.
+    pub heard: Uac,
+}
+
+/// A provisional answer of ours that has to be acknowledged (RFC 3262 §3).
+#[derive(Debug)]
+pub struct Reliable {
+    pub uas: Uas,
+    pub bytes: Bytes,
+    pub status: Status,
+}
+
+/// A 2xx of ours that may have to go again.
+#[derive(Debug)]
+pub struct Sent2xx {
+    pub repeat: Success,
+    pub id: ServerId,
+    pub bytes: Bytes,
+}
+
+impl Calling {
+    /// Returns the parts of the INVITE that make its dialogs.
+    #[must_use]
+    pub fn opening(&self) -> Option<sbc_sip::dialog::Opening<'_>> {
+        let target = Uri::parse(&self.uri).ok()?;
+        Some(sbc_sip::dialog::Opening {
+            call_id: &self.call_id,
+            from: NameAddr::parse(&self.from).ok()?,
+            to: NameAddr::parse(&self.to).ok()?,
+            cseq: self.cseq,
+            target,
+            secure: target.scheme() == "sips",
+        })
+    }
+}
+
+impl Leg {
+    /// Returns a leg on which nothing happened yet: our socket, our half of the
+    /// media, our tag.
+    #[must_use]
+    pub fn new(peer: &Peer, place: usize, at: Socket, half: Half, tag: Hex<16>) -> Self {
+        let transport = match at.transport {
+            sbc_config::Transport::Udp => Transport::Udp,
+            sbc_config::Transport::Tcp => Transport::Tcp,
+        };
+        Self {
+            peer: place,
+            local: Local {
+                address: at.address,
+                transport,
+            },
+            to: Destination {
+                transport,
+                remote: at.address,
+                connection: 0,
+            },
+            tag,
+            opening: Opening::Over,
+            dialog: None,
+            half,
+            timer: timer_policy(peer).map(SessionTimer::new),
+            asking: Vec::new(),
+            asked: None,
+            success: None,
+            last_ack: None,
+            identity: 0,
+            released: false,
+            allows_update: false,
+            bye_due: None,
+            reliable: None,
+            heard: Uac::default(),
+        }
+    }
+
+    /// Returns whether the request with this branch is ours and waits.
+    #[must_use]
+    pub fn sent(&self, branch: Branch) -> bool {
+        let opening = matches!(&self.opening, Opening::Ours(calling) if calling.branch == branch);
+        opening || self.asking.iter().any(|ask| ask.branch == branch)
+    }
+
+    /// Returns whether nothing of this leg is open any more.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        matches!(self.opening, Opening::Over)
+            && self.asking.is_empty()
+            && self.asked.is_none()
+            && self.success.is_none()
+            && self.bye_due.is_none()
+    }
+
+    /// Returns the errand of the request with this branch, and forgets it.
+    pub fn returned(&mut self, branch: Branch) -> Option<Asking> {
+        let at = self.asking.iter().position(|ask| ask.branch == branch)?;
+        Some(self.asking.swap_remove(at))
+    }
+
+    /// Returns whether an INVITE or UPDATE of ours is in the air.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        let changes = |ask: &Asking| matches!(ask.what, Errand::Change | Errand::Refresh);
+        self.asking.iter().any(changes)
+    }
+
+    /// Returns whether our BYE is in the air.
+    #[must_use]
+    pub fn is_ending(&self) -> bool {
+        self.asking.iter().any(|ask| ask.what == Errand::Bye)
+    }
+
+    /// Returns the method a change of the session goes by.
+    #[must_use]
+    pub const fn change_method(&self, confirmed: bool) -> Method<'static> {
+        if confirmed || !self.allows_update {
+            Method::Invite
+        } else {
+            Method::Update
+        }
+    }
+}
+
+/// Returns what the operator wants of session timers on the leg of `peer`; none
+/// where the file asks for what the standard does not allow.
+pub(crate) fn timer_policy(peer: &Peer) -> Option<Policy> {
+    let secs = |time: core::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let party = match peer.session_timer.refresher {
+        Refresher::Node => Party::Us,
+        Refresher::Peer => Party::Peer,
+    };
+    let timer = &peer.session_timer;
+    Policy::new(secs(timer.expires), secs(timer.min), party, false).ok()
+}

@@ -1,0 +1,232 @@
+//! The journal's record of an established call: both dialogs, what was said on
+//! both legs, ports and remaining times. It is written after each change and
+//! read by the next signal role.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use sbc_config::PeerName;
+use sbc_sip::dialog::Dialog;
+use sbc_sip::dialog::session_timer::{self, SessionTimer};
+use sbc_sip::transaction::destination::{Destination, Transport};
+use serde::{Deserialize, Serialize};
+
+use crate::Side;
+use crate::call::{Call, Phase};
+use crate::door::JournalCommand;
+use crate::engine::Desk;
+use crate::leg::media::Half;
+use crate::leg::{Leg, timer_policy};
+use crate::parties::Caller;
+use crate::random::Hex;
+use crate::story::Attempt;
+
+/// The version of the record. Another one is a call that is not taken over.
+const VERSION: u8 = 1;
+
+/// One call.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Record {
+    version: u8,
+    id: String,
+    legs: [LegRecord; 2],
+    attempt: u8,
+    caller: Caller,
+    dialled: String,
+    number: String,
+    from_sent: String,
+    to_sent: String,
+    route: String,
+    attempts: Vec<Attempt>,
+    emergency: bool,
+    reinvites: u32,
+    /// Milliseconds between the moments and the writing of the record.
+    began_ago: u64,
+    rang_ago: Option<u64>,
+    answered_ago: Option<u64>,
+    /// When it was written, in milliseconds since 1970.
+    written: u64,
+}
+
+/// One leg.
+#[derive(Debug, Deserialize, Serialize)]
+struct LegRecord {
+    peer: String,
+    local: core::net::SocketAddr,
+    transport: u8,
+    remote: core::net::SocketAddr,
+    listener: u64,
+    tag: String,
+    dialog: Dialog,
+    half: Half,
+    timer: Option<session_timer::Record>,
+    allows_update: bool,
+    identity: u128,
+}
+
+impl Call {
+    /// Writes the record of this call to the journal, if it is established.
+    pub fn keep(&self, desk: &mut Desk) {
+        if self.phase != Phase::Talking {
+            return;
+        }
+        let Some(record) = self.record(desk) else {
+            return;
+        };
+        if let Ok(record) = postcard::to_allocvec(&record) {
+            let key = self.key;
+            desk.out.journal.push(JournalCommand::Keep { key, record });
+        }
+    }
+
+    fn record(&self, desk: &Desk) -> Option<Record> {
+        let leg = |side| self.leg(side).and_then(|leg| leg.record(desk));
+        let ago = |moment| millis(desk.now.saturating_sub(moment));
+        Some(Record {
+            version: VERSION,
+            id: self.id.as_str().into(),
+            legs: [leg(Side::A)?, leg(Side::B)?],
+            attempt: u8::try_from(self.current?).ok()?,
+            caller: self.caller.clone(),
+            dialled: self.dialled.clone(),
+            number: self.number.clone(),
+            from_sent: self.from_sent.clone(),
+            to_sent: self.to_sent.clone(),
+            route: self.hunt.route.clone(),
+            attempts: self.hunt.attempts.clone(),
+            emergency: self.emergency,
+            reinvites: self.reinvites,
+            began_ago: ago(self.began),
+            rang_ago: self.rang.map(ago),
+            answered_ago: self.answered.map(ago),
+            written: desk.wall_millis(desk.now),
+        })
+    }
+}
+
+impl Record {
+    /// Reads a record; `None` if it is of another version or not one at all.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let record: Self = postcard::from_bytes(bytes).ok()?;
+        (record.version == VERSION).then_some(record)
+    }
+
+    /// Makes the call again and takes its ports and its place at both peers.
+    pub fn call(self, desk: &mut Desk, key: u32) -> Option<Call> {
+        let mut id = Hex::new();
+        id.push_str(&self.id).ok()?;
+        let [a, b] = self.legs;
+        let emergency = self.emergency;
+        let a = a.leg(desk, emergency)?;
+        let Some(b) = b.leg(desk, emergency) else {
+            a.discard(desk, emergency);
+            return None;
+        };
+        let away = desk.wall_millis(desk.now).saturating_sub(self.written);
+        let then = |ago: u64| {
+            let ago = core::time::Duration::from_millis(ago.saturating_add(away));
+            desk.now.saturating_sub(ago)
+        };
+        // The place of the called leg names the stream, so it stays what it was.
+        let place = usize::from(self.attempt).max(1);
+        let began = then(self.began_ago);
+        let (rang, answered) = (self.rang_ago.map(then), self.answered_ago.map(then));
+        let mut call = Call::new(key, id, a, began);
+        call.legs.push(b);
+        call.current = Some(1);
+        call.attempt_shift = place - 1;
+        call.phase = Phase::Talking;
+        call.rang = rang;
+        call.answered = answered;
+        call.caller = self.caller;
+        call.dialled = self.dialled;
+        call.number = self.number;
+        call.from_sent = self.from_sent;
+        call.to_sent = self.to_sent;
+        call.emergency = emergency;
+        call.reinvites = self.reinvites;
+        call.hunt.route = self.route;
+        call.hunt.attempts = self.attempts;
+        Some(call)
+    }
+}
+
+impl Leg {
+    fn record(&self, desk: &Desk) -> Option<LegRecord> {
+        let peer = desk.peers.get(self.peer)?;
+        // After a restart a connection is gone: requests go where its peer listens.
+        let listens = desk.way_back(self)?;
+        Some(LegRecord {
+            peer: alloc::format!("{}", peer.name),
+            local: self.local.address,
+            transport: match self.local.transport {
+                Transport::Udp => 0,
+                Transport::Tcp => 1,
+                Transport::Tls => 2,
+            },
+            remote: listens.remote,
+            listener: listens.connection,
+            tag: self.tag.as_str().into(),
+            dialog: self.dialog.clone()?,
+            half: self.half.clone(),
+            timer: self.timer.as_ref().map(|timer| timer.record(desk.now)),
+            allows_update: self.allows_update,
+            identity: self.identity,
+        })
+    }
+
+    /// Gives back what a restored leg took.
+    fn discard(mut self, desk: &mut Desk, emergency: bool) {
+        self.release(desk, emergency);
+    }
+}
+
+impl LegRecord {
+    fn leg(self, desk: &mut Desk, emergency: bool) -> Option<Leg> {
+        let (kind, name) = self.peer.split_once(':')?;
+        let name = sbc_config::Name::new(name)?;
+        let name = match kind {
+            "trunk" => PeerName::Trunk(name),
+            _ => PeerName::Mediation(name),
+        };
+        let place = desk.peers.place(&name)?;
+        let peer = desk.node.peer(&name)?.clone();
+        let transport = match self.transport {
+            0 => Transport::Udp,
+            1 => Transport::Tcp,
+            _ => Transport::Tls,
+        };
+        let at = *peer.listen.iter().find(|at| at.address == self.local)?;
+        let mut tag = Hex::new();
+        tag.push_str(&self.tag).ok()?;
+        let ports = desk.ports.get_mut(&self.half.own.address())?;
+        if !ports.claim(self.half.own.port()) {
+            return None;
+        }
+        if let Some(peer) = desk.peers.get_mut(place) {
+            peer.load.restore(emergency);
+        }
+        let mut leg = Leg::new(&peer, place, at, self.half, tag);
+        leg.local.transport = transport;
+        leg.to = Destination {
+            transport,
+            remote: self.remote,
+            connection: self.listener,
+        };
+        leg.dialog = Some(self.dialog);
+        leg.allows_update = self.allows_update;
+        leg.identity = self.identity;
+        let policy = timer_policy(&peer);
+        leg.timer = policy.map(|policy| match &self.timer {
+            Some(record) => SessionTimer::resume(policy, desk.now, record),
+            None => SessionTimer::new(policy),
+        });
+        leg.half.waiting = false;
+        Some(leg)
+    }
+}
+
+fn millis(time: core::time::Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
