@@ -2,6 +2,7 @@
 //! with its path, targets and networks as far as they can be told. What cannot
 //! be told is absent, and checks that need it stay silent.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -78,7 +79,7 @@ impl<'f, T: Active> Section<'f, T> {
         match named.tables.iter().find(|table| table.name == *name) {
             Some(table) if table.table.active() => Found::Active(table),
             Some(_) => Found::Inactive,
-            None if named.unread.contains(name) => Found::Unreadable,
+            None if named.unnamed || named.unread.contains(name) => Found::Unreadable,
             None => Found::Undefined,
         }
     }
@@ -109,6 +110,9 @@ impl<'f, T: Active> Section<'f, T> {
 #[derive(Debug)]
 pub struct Draft<'f> {
     pub file: &'f NodeFile,
+    /// What the secret store has, by name, in octets; nothing if it is not at
+    /// hand.
+    pub secrets: Option<&'f BTreeMap<String, usize>>,
     pub country: Option<Country>,
     pub interfaces: Section<'f, InterfaceFile>,
     pub tunnels: Section<'f, TunnelFile>,
@@ -137,11 +141,12 @@ pub struct PeerDraft<'f> {
 }
 
 impl<'f> Draft<'f> {
-    /// Takes the file as written.
-    pub fn new(file: &'f NodeFile) -> Self {
+    /// Takes the file as written, and what the secret store has.
+    pub fn new(file: &'f NodeFile, secrets: Option<&'f BTreeMap<String, usize>>) -> Self {
         let system = file.system.value();
         let mut draft = Self {
             file,
+            secrets,
             country: system.and_then(|system| system.country.value().copied()),
             interfaces: Section(&file.interface),
             tunnels: Section(&file.tunnel),

@@ -25,6 +25,8 @@ pub mod rules;
 pub mod schema;
 pub mod tree;
 
+use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 pub use codes::Code;
@@ -38,6 +40,7 @@ pub use peer::{Admission, Mediation, Peer, Socket, Transport, Trunk};
 pub use report::{Problem, Severity};
 pub use route::Route;
 pub use rules::{NumberRules, Numbers};
+pub use tree::MAX_FILE;
 
 use file::tables::{NodeFile, VERSION};
 use report::Report;
@@ -52,8 +55,14 @@ pub struct Checked {
 }
 
 /// Takes the text of a configuration; returns the node it describes and
-/// everything that is wrong with it.
+/// everything that is wrong with it. Nothing outside the text is asked.
 pub fn check(text: &str) -> Checked {
+    check_with(text, None)
+}
+
+/// Does the same, and asks the secret store too: `secrets` says what it has, by
+/// name, and how many octets each has.
+pub fn check_with(text: &str, secrets: Option<&BTreeMap<String, usize>>) -> Checked {
     let mut report = Report::default();
     let root = tree::read(text, &mut report);
     let mut node = None;
@@ -63,7 +72,7 @@ pub fn check(text: &str) -> Checked {
     } else {
         let file = NodeFile::read_table(&root, &(0..0), true, &mut report);
         checks::misplaced(&root, &mut report);
-        let draft = draft::Draft::new(&file);
+        let draft = draft::Draft::new(&file, secrets);
         checks::run(&draft, &mut report);
         if !report.has_errors() {
             node = assemble::node(&draft);

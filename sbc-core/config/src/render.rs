@@ -196,12 +196,12 @@ impl Source {
         };
         let code = problem.code.to_string();
         let head = format!("{}[{code}]: ", problem.severity().word()).len();
-        let title = wrapped(&problem.message, COLUMNS - head, head);
+        let title = wrapped(&problem.message, COLUMNS - head);
         let mut group: Group<'_> = level.primary_title(title).id(code).element(snippet);
         if let Some(help) = &problem.help {
             let gutter = lines.place(to).0.to_string().len();
             let head = gutter + "  = help: ".len();
-            group = group.element(Level::HELP.message(wrapped(help, COLUMNS - head, 0)));
+            group = group.element(Level::HELP.message(wrapped(help, COLUMNS - head)));
         }
         let renderer = Renderer::plain()
             .decor_style(DecorStyle::Ascii)
@@ -224,9 +224,8 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Breaks a sentence at spaces so that lines hold `width`; lines after the
-/// first start with `indent` spaces.
-fn wrapped(text: &str, width: usize, indent: usize) -> String {
+/// Breaks a sentence at spaces so that lines hold `width`.
+fn wrapped(text: &str, width: usize) -> String {
     let mut out = String::new();
     let mut room = width;
     for word in printable(text).split(' ') {
@@ -234,7 +233,6 @@ fn wrapped(text: &str, width: usize, indent: usize) -> String {
         if !out.is_empty() {
             if length + 1 > room {
                 out.push('\n');
-                out.extend((0..indent).map(|_| ' '));
                 room = width;
             } else {
                 out.push(' ');

@@ -43,11 +43,17 @@ pub struct Row {
 /// Returns every key of the file, in the order of the tables.
 pub fn rows() -> Vec<Row> {
     let mut rows = Vec::new();
-    walk(NodeFile::SCHEMA, Kind::Any, "", &mut rows);
+    walk(NodeFile::SCHEMA, Kind::Any, "", None, &mut rows);
     rows
 }
 
-fn walk(schema: &Schema, kind: Kind, prefix: &str, rows: &mut Vec<Row>) {
+fn walk(
+    schema: &Schema,
+    kind: Kind,
+    prefix: &str,
+    outer: Option<&'static str>,
+    rows: &mut Vec<Row>,
+) {
     for key in schema.keys.iter().filter(|key| kind.has(key.name)) {
         let path = if prefix.is_empty() {
             key.name.into()
@@ -60,8 +66,12 @@ fn walk(schema: &Schema, kind: Kind, prefix: &str, rows: &mut Vec<Row>) {
             Shape::Sequence(inner) => (Some(inner), format!("{path}.N")),
             _ => (None, path),
         };
+        let later = match key.need {
+            Need::Later(help) => Some(help),
+            Need::Optional | Need::Required => outer,
+        };
         if let Some(inner) = inner {
-            walk(inner, Kind::of(key, kind), &path, rows);
+            walk(inner, Kind::of(key, kind), &path, later, rows);
             continue;
         }
         rows.push(Row {
@@ -70,10 +80,7 @@ fn walk(schema: &Schema, kind: Kind, prefix: &str, rows: &mut Vec<Row>) {
             default: kind.default(key),
             example: example_of(&key.shape),
             required: key.need == Need::Required || kind.default(key) == "required",
-            later: match key.need {
-                Need::Later(help) => Some(help),
-                Need::Optional | Need::Required => None,
-            },
+            later,
         });
     }
 }

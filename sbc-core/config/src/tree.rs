@@ -138,6 +138,8 @@ impl Merge<'_, '_> {
         if let Some(error) = first {
             self.syntax(error, piece.start, source.len());
             match header {
+                // A header that names nothing leaves nothing to set aside.
+                Some(header) if header.path.iter().any(String::is_empty) => {}
                 Some(header) => set_aside(root, &header),
                 None => root.broken = true,
             }
@@ -154,7 +156,13 @@ impl Merge<'_, '_> {
         let span = error.span().unwrap_or(0..0);
         let span = span.start.min(length)..span.end.min(length).max(span.start.min(length));
         let message = error.message().replace('\n', " ");
-        let problem = Problem::new(SYNTAX, &shifted(&span, offset), message);
+        // The parser keeps no code, only this sentence.
+        let code = if message == "duplicate key" {
+            DUPLICATE
+        } else {
+            SYNTAX
+        };
+        let problem = Problem::new(code, &shifted(&span, offset), message);
         self.report
             .add(problem.help("the rest of this table is set aside"));
     }
@@ -202,7 +210,7 @@ impl Merge<'_, '_> {
         if written.starts_with("\"\"\"") || written.starts_with("'''") {
             let problem = Problem::new(SYNTAX, span, "a text over several lines is not read");
             self.report
-                .add(problem.help("write it in one line, in '…' or \"…\""));
+                .add(problem.help("write it in one line, in single or double quotes"));
         }
     }
 

@@ -9,6 +9,7 @@ mod numbers;
 mod peers;
 mod reference;
 mod routes;
+mod secrets;
 mod tunnel;
 
 pub use later::cap;
@@ -23,7 +24,7 @@ use crate::tree::{Table, Value};
 type Check = fn(&Draft<'_>, &mut Report);
 
 /// Every check, theme by theme.
-const THEMES: [&[Check]; 8] = [
+const THEMES: [&[Check]; 9] = [
     reference::CHECKS,
     network::CHECKS,
     tunnel::CHECKS,
@@ -31,6 +32,7 @@ const THEMES: [&[Check]; 8] = [
     numbers::CHECKS,
     routes::CHECKS,
     emergency::CHECKS,
+    secrets::CHECKS,
     later::CHECKS,
 ];
 

@@ -175,7 +175,17 @@ fn elsewhere<'f>(draft: &Draft<'f>, peer: &PeerDraft<'_>) -> Vec<(Network, &'f S
         let own = other.table.address.get()?;
         Some((own.value.0, &own.span, &other.name))
     });
-    others.chain(tunnels).collect()
+    let mut own = peer.path.map(|path| Network::host(path.local));
+    if let Some((link, None)) = draft.link(peer) {
+        let addresses = link.table.address.value().into_iter().flatten();
+        own = addresses.map(|own| own.value.0).next().or(own);
+    }
+    // Networks that overlap were told already.
+    let apart = |other: &Network| own.is_none_or(|own| !own.overlaps(other));
+    others
+        .chain(tunnels)
+        .filter(|(other, _, _)| apart(other))
+        .collect()
 }
 
 fn media_from(draft: &Draft<'_>, report: &mut Report) {
@@ -225,8 +235,12 @@ fn covers(
     let (_, at, name) = elsewhere
         .iter()
         .find(|(other, _, _)| other.overlaps(&network.value))?;
-    let message = format!("{}: {key} covers addresses behind {name}", peer.title());
-    let problem = Problem::new(MEDIA_FROM, &network.span, message).label("too wide");
+    let (what, label) = match key {
+        "remote" => ("is", "elsewhere"),
+        _ => ("covers addresses", "too wide"),
+    };
+    let message = format!("{}: {key} {what} behind {name}", peer.title());
+    let problem = Problem::new(MEDIA_FROM, &network.span, message).label(label);
     Some(problem.also(at, format!("the network of {name}")))
 }
 

@@ -300,6 +300,8 @@ pub struct Named<T> {
     pub tables: Vec<NamedTable<T>>,
     /// Names whose value was no table: known, and nothing more.
     pub unread: Vec<crate::name::Name>,
+    /// A table has a name that is none: which one was meant is unknown.
+    pub unnamed: bool,
 }
 
 /// One of them.
@@ -328,12 +330,14 @@ impl<T: Field> Field for Named<T> {
         let mut named = Self {
             tables: Vec::new(),
             unread: Vec::new(),
+            unnamed: false,
         };
         for entry in &table.entries {
             let Some(name) = crate::name::Name::new(&entry.key) else {
                 let fault = values::not_a_name(&entry.key);
                 report
                     .add(Problem::new(fault.code, &entry.key_span, fault.message).help(fault.help));
+                named.unnamed = true;
                 continue;
             };
             match T::read(&entry.item, report) {
@@ -393,14 +397,29 @@ pub fn unknown(entry: &crate::tree::Entry, schema: &Schema, top: bool, report: &
         &entry.key_span,
         format!("there is no {what} {shown} here"),
     );
+    let problem = problem.label("unknown");
     let names = schema.keys.iter().map(|key| key.name);
-    report.add(match nearest(&entry.key, names) {
-        Some(near) => problem
-            .label("unknown")
-            .help(format!("did you mean {near}?")),
-        None => problem.label("unknown"),
+    let other = OTHER_NAMES
+        .iter()
+        .find(|(other, _)| *other == entry.key && !top);
+    report.add(match (other, nearest(&entry.key, names)) {
+        (Some((_, ours)), _) => problem.help(format!("this is written {ours}")),
+        (None, Some(near)) => problem.help(format!("did you mean {near}?")),
+        (None, None) => problem,
     });
 }
+
+/// What other boxes and older papers call a key of a peer.
+const OTHER_NAMES: [(&str, &str); 8] = [
+    ("480-means-full", "responses = [\"480 -> 503\"]"),
+    ("cac-retry-after-secs", "retry-after = \"5s\""),
+    ("jurisdiction", "country = \"DE\""),
+    ("latch", "media-source = \"subnet\""),
+    ("media", "srtp = \"off\""),
+    ("on-foreign-from", "identity.foreign = \"did\""),
+    ("options-every", "keepalive.every = \"30s\""),
+    ("transport", "remote = [\"192.0.2.2:5060/tcp\"]"),
+];
 
 /// Returns the nearest of `names` to what was written, if one is near.
 pub fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
@@ -460,7 +479,7 @@ pub fn missing_key(name: &str, shape: Shape, span: &Span) -> Problem {
     let problem = Problem::new(MISSING_KEY, span, format!("{name} is missing"));
     match example_of(&shape) {
         Some(example) => problem.help(format!("as in {name} = {example}")),
-        None => problem,
+        None => problem.help(format!("add a table {name}")),
     }
 }
 
@@ -468,7 +487,11 @@ pub fn missing_key(name: &str, shape: Shape, span: &Span) -> Problem {
 pub fn example_of(shape: &Shape) -> Option<String> {
     match shape {
         Shape::Boolean => Some("true".into()),
-        Shape::Integer { min, .. } => Some(format!("{}", min.max(&1))),
+        Shape::Integer {
+            min: 1,
+            max: i64::MAX,
+        } => Some(String::from("1")),
+        Shape::Integer { min, max } => Some(format!("{}", 10.clamp(*min, *max))),
         Shape::Text { example, .. } if example.starts_with('\\') => Some(format!("'{example}'")),
         Shape::Text { example, .. } => Some(format!("\"{example}\"")),
         Shape::Words(words) => words.words().first().map(|word| format!("\"{word}\"")),

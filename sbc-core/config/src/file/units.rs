@@ -48,7 +48,12 @@ impl<const MIN: i64, const MAX: i64> Field for Int<MIN, MAX> {
 
     fn read(item: &Item, report: &mut Report) -> Option<Self> {
         let Value::Integer(number) = item.value else {
-            wrong_type(item, "a whole number", &format!("{}", MIN.max(1)), report);
+            wrong_type(
+                item,
+                "a whole number",
+                &format!("{}", 10.clamp(MIN, MAX)),
+                report,
+            );
             return None;
         };
         match number {
