@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use sbc_core::relay::{Bind, Clock, Relay};
 use sbc_media::g711;
-use sbc_media::sdp::Network;
+use sbc_media::sdp::{Codec, Network};
 use sbc_media::stream::{
     Action, EXPEDITED, MediaEvent, MediaPlane, Remote, RtcpMode, Rule, SideRow, Source, StreamKey,
     StreamRow, StreamSide, StreamStats, Timers,
 };
+use sbc_media::tone::{Play, Ringing, Tone};
 
 /// How long something that must happen may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -141,6 +142,7 @@ fn side(local: SocketAddr, peer: &Peer, identity: u128) -> SideRow {
             .collect(),
         identity,
         tos: EXPEDITED,
+        play: None,
     }
 }
 
@@ -421,6 +423,45 @@ fn multiplexed_rtcp_is_told_from_media() {
     lab.a.says(lab.row.a.local, &media);
     assert_eq!(lab.b.hears().0, media);
     assert_eq!(lab.stats().a.rtcp_received, 1);
+}
+
+/// RFC 3551 §4.1: the first packet has the marker.
+/// The tone comes from the port that was signalled, packet after packet, until the
+/// first of the other side's.
+#[test]
+fn a_tone_plays_until_the_other_side_is_heard() {
+    let mut lab = Lab::new(18);
+    let tone = Tone::Ringing(Ringing::of("DE"));
+    let play = Play {
+        tone,
+        codec: Codec::Pcma,
+        number: 8,
+        after: Duration::from_millis(5),
+    };
+    lab.row = lab.row.clone().playing(StreamSide::A, play);
+    lab.program();
+    let mut last = None;
+    for number in 0..5_u16 {
+        let (heard, from) = lab.a.hears();
+        let second = if number == 0 { 0x88 } else { 8 };
+        assert_eq!(
+            (heard.len(), from, heard[1]),
+            (172, lab.row.a.local, second)
+        );
+        let sequence = u16::from_be_bytes([heard[2], heard[3]]);
+        assert!(last.is_none_or(|last: u16| last.wrapping_add(1) == sequence));
+        last = Some(sequence);
+    }
+    let speech = packet(8, 1, &[1; 160]);
+    lab.b.says(lab.row.b.local, &speech);
+    while lab.a.hears().0 != speech {}
+    // Programming the same row again starts nothing.
+    lab.program();
+    let sent = lab.stats().a.sent.packets;
+    let pause = Some(Duration::from_millis(60));
+    lab.a.rtp.set_read_timeout(pause).unwrap();
+    assert!(lab.a.rtp.recv(&mut [0; 2_048]).is_err(), "the tone went on");
+    assert_eq!(lab.stats().a.sent.packets, sent);
 }
 
 #[test]

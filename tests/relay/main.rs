@@ -45,6 +45,7 @@ fn side(local: &str, peer: &UdpSocket, rules: [Rule; 2]) -> SideRow {
         rules: rules.into_iter().collect(),
         identity: 1,
         tos: EXPEDITED,
+        play: None,
     }
 }
 

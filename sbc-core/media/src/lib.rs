@@ -10,6 +10,7 @@ pub mod ports;
 pub mod rtp;
 pub mod sdp;
 pub mod stream;
+pub mod tone;
 
 /// A moment, as the time since the node's clock started. It never goes back.
 pub type Instant = core::time::Duration;

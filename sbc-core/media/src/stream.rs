@@ -15,6 +15,7 @@ pub use rules::{Action, Rule, Rules, rules};
 pub use stats::{Received, Sent, SideStats, StreamStats};
 
 use crate::sdp::{Agreed, Direction, Network, Own};
+use crate::tone::Play;
 
 /// Networks that one peer's media may come from: a provider names a handful.
 pub const NETWORKS: usize = 16;
@@ -76,6 +77,16 @@ impl StreamRow {
         }
     }
 
+    /// Returns the row with something to play to one side's peer.
+    #[must_use]
+    pub fn playing(mut self, side: StreamSide, play: Play) -> Self {
+        match side {
+            StreamSide::A => self.a.play = Some(play),
+            StreamSide::B => self.b.play = Some(play),
+        }
+        self
+    }
+
     /// Returns whether both peers are expected to send: no hold, nothing unanswered.
     pub const fn is_two_way(&self) -> bool {
         self.a.is_open() && self.b.is_open()
@@ -114,6 +125,8 @@ pub struct SideRow {
     pub rules: Rules,
     pub identity: u128,
     pub tos: u8,
+    /// What the peer hears until the other side is heard.
+    pub play: Option<Play>,
 }
 
 impl SideRow {
@@ -134,6 +147,7 @@ impl SideRow {
                 .unwrap_or_default(),
             identity: leg.identity,
             tos: leg.tos,
+            play: None,
         }
     }
 

@@ -57,8 +57,8 @@ impl Live {
         };
         self.one_way_told &= self.open_since != Some(now);
         self.timers = row.timers;
-        self.a.change(row.a);
-        self.b.change(row.b);
+        self.a.change(row.a, now);
+        self.b.change(row.b, now);
     }
 
     /// Returns one side.
@@ -196,6 +196,7 @@ impl Live {
             Some(remote) if me.row.sends && other.row.hears => {
                 let taken = socket::send(&other.pair.rtp, packet, remote.rtp);
                 count_sent(&mut other.counts().sent, packet.len(), taken);
+                other.playing = None;
                 other
                     .outgoing
                     .count(header.ssrc, header.timestamp, header.payload.len(), now);

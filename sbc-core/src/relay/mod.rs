@@ -3,6 +3,7 @@
 //! streams; nothing is locked or allocated for a packet.
 
 mod live;
+mod play;
 mod reports;
 mod side;
 mod socket;

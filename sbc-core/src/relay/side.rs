@@ -9,6 +9,8 @@ use sbc_media::rtp::events::Tracker;
 use sbc_media::rtp::{FIRST_REPORT, Reception};
 use sbc_media::stream::{Received, Remote, Sent, SideRow, SideStats};
 
+use super::play::Playing;
+
 /// The two sockets of a side.
 #[derive(Debug)]
 pub(super) struct Pair {
@@ -36,6 +38,8 @@ pub(super) struct Side {
     /// The peer's first packet of media was told of.
     pub first_told: bool,
     pub silent_told: bool,
+    /// What the peer hears until the other side is heard.
+    pub playing: Option<Playing>,
 }
 
 /// Where the peer's packets come from, once a valid one has come from there.
@@ -67,7 +71,9 @@ pub(super) enum Flow {
 impl Side {
     /// Takes a row and its opened ports.
     pub fn new(row: SideRow, pair: Pair, now: Instant) -> Self {
+        let playing = row.play.map(|play| Playing::new(play, row.identity, now));
         Self {
+            playing,
             row,
             pair,
             gate: Gate::default(),
@@ -87,12 +93,15 @@ impl Side {
 
     /// Takes a changed row. What was locked stays so unless the signalled address
     /// changes, which also makes the next packet a first one.
-    pub fn change(&mut self, row: SideRow) {
+    pub fn change(&mut self, row: SideRow, now: Instant) {
         if row.remote != self.row.remote || row.source != self.row.source {
             self.gate = Gate::default();
         }
         if row.remote.map(|remote| remote.rtp) != self.row.remote.map(|remote| remote.rtp) {
             self.first_told = false;
+        }
+        if row.play != self.row.play {
+            self.playing = row.play.map(|play| Playing::new(play, row.identity, now));
         }
         self.row = row;
     }

@@ -69,6 +69,7 @@ fn peer() -> Peer {
         .collect(),
         identity: 0x0102_0304_0506_0708,
         tos: EXPEDITED,
+        play: None,
     };
     Peer { rtp, rtcp, row }
 }

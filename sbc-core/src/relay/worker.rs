@@ -14,6 +14,7 @@ use sbc_media::Instant;
 use sbc_media::stream::{MediaEvent, SideRow, StreamKey, StreamRow, StreamSide};
 
 use super::live::Live;
+use super::play::PACE;
 use super::side::{Flow, Pair};
 use super::table::{Socket, Table};
 use super::{Clock, Command, OpenPort, socket};
@@ -45,6 +46,9 @@ pub(super) struct Worker<P> {
     table: Table,
     next_tick: Instant,
     slice: usize,
+    /// Places of streams with a tone.
+    players: Vec<usize>,
+    next_play: Instant,
 }
 
 /// The way events take to call control. What finds no room waits here.
@@ -110,6 +114,8 @@ impl<P: OpenPort> Worker<P> {
             table,
             next_tick,
             slice: 0,
+            players: Vec::new(),
+            next_play: Instant::ZERO,
         })
     }
 
@@ -130,6 +136,7 @@ impl<P: OpenPort> Worker<P> {
                 }
             }
             self.tick();
+            self.play();
             // Orders come last: no readiness of this round names a place they change.
             if rung && self.obey().is_none() {
                 return;
@@ -143,7 +150,12 @@ impl<P: OpenPort> Worker<P> {
         if self.table.is_empty() && self.outlet.waiting.is_empty() {
             return None;
         }
-        let left = self.next_tick.saturating_sub(self.clock.now());
+        let next = if self.players.is_empty() {
+            self.next_tick
+        } else {
+            self.next_play
+        };
+        let left = next.saturating_sub(self.clock.now());
         Timespec::try_from(left.min(TICK)).ok()
     }
 
@@ -183,6 +195,18 @@ impl<P: OpenPort> Worker<P> {
         }
     }
 
+    /// Sends one packet of each tone that is due; those that ended leave the list.
+    fn play(&mut self) {
+        let now = self.clock.now();
+        if self.players.is_empty() || now < self.next_play {
+            return;
+        }
+        self.next_play = now + PACE / 4;
+        let table = &mut self.table;
+        self.players
+            .retain(|place| table.at(*place).is_some_and(|live| live.play(now)));
+    }
+
     /// Carries out all orders that wait. Returns nothing when told to stop.
     fn obey(&mut self) -> Option<()> {
         socket::drain(&self.bell);
@@ -203,12 +227,25 @@ impl<P: OpenPort> Worker<P> {
 
     fn program(&mut self, row: StreamRow) {
         let key = row.key;
+        let plays = row.a.play.or(row.b.play).is_some();
         let outcome = match self.table.place_of(key) {
             Some(place) => self.change(place, row),
             None => self.begin(row),
         };
         if let Err(side) = outcome {
             self.outlet.put(MediaEvent::Refused { key, side });
+        } else if plays {
+            self.join_players(key);
+        }
+    }
+
+    fn join_players(&mut self, key: StreamKey) {
+        let Some(place) = self.table.place_of(key) else {
+            return;
+        };
+        let plays = self.table.at(place).is_some_and(|live| live.is_playing());
+        if plays && !self.players.contains(&place) {
+            self.players.push(place);
         }
     }
 
