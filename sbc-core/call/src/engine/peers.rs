@@ -77,10 +77,12 @@ impl Peers {
         self.all.iter().position(|peer| peer.name == *name)
     }
 
+    /// Returns the neighbour at `place`.
     pub fn get(&self, place: usize) -> Option<&Neighbour> {
         self.all.get(place)
     }
 
+    /// Returns the neighbour at `place`.
     pub fn get_mut(&mut self, place: usize) -> Option<&mut Neighbour> {
         self.all.get_mut(place)
     }

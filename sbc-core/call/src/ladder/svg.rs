@@ -12,6 +12,7 @@ const LINES: [u32; 3] = [190, 490, 790];
 const TOP: u32 = 70;
 const STEP: u32 = 26;
 
+/// Returns the image of `ladder`.
 pub fn write(ladder: &Ladder) -> String {
     let count = u32::try_from(ladder.rungs.len()).unwrap_or(u32::MAX);
     let height = TOP.saturating_add(STEP.saturating_mul(count.saturating_add(2)));

@@ -1,3 +1,5 @@
+//! Ladders come in, the text and the image that people see are compared.
+
 use alloc::string::ToString;
 use core::time::Duration;
 

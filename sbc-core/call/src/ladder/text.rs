@@ -13,6 +13,7 @@ const SPAN: usize = 21;
 
 const WIDTH: usize = 80;
 
+/// Returns the text of `ladder`.
 pub fn write(ladder: &Ladder) -> String {
     let mut out = String::new();
     let [a, b] = &ladder.peers;
