@@ -3,7 +3,7 @@
 
 use sbc_sip::dialog::{Verdict, life};
 use sbc_sip::message::{Field, Method, RAck, Request, RetryAfter, Status, single};
-use sbc_sip::transaction::destination::Source;
+use sbc_sip::transaction::destination::{Source, Transport};
 use sbc_sip::transaction::layer::ServerId;
 
 use super::{Call, Phase};
@@ -89,6 +89,8 @@ impl Call {
             leg.end_requests(desk, owner);
             leg.dialog = None;
             leg.bye_due = None;
+            // It would not hang up on an answer it never got.
+            leg.success = None;
         }
         let why = if self.answered.is_some() {
             Why::Normal
@@ -205,17 +207,22 @@ impl Leg {
         self.reliable = None;
     }
 
-    /// Requests of ours to a caller on a connection use that connection as long
-    /// as it lives; the driver opens another when it is gone.
+    /// Requests of ours use the connection that the peer used last, as long as it
+    /// lives: a peer that only opens connections can be reached by no other.
     fn follow(&mut self, source: Source) {
-        if source.from.transport != sbc_sip::transaction::destination::Transport::Udp
-            && self.to.remote.ip() == source.from.remote.ip()
-            && self.to.connection >= FIRST_CONNECTION
-        {
+        if source.from.transport != Transport::Udp {
             self.to = source.from;
         }
     }
-}
 
-/// Connection numbers of the driver start here; below are listeners.
-const FIRST_CONNECTION: u64 = 1 << 32;
+    /// The connection with this number is gone. Returns whether this leg used it.
+    pub fn disconnected(&mut self, desk: &Desk, connection: u64) -> bool {
+        if self.to.connection != connection {
+            return false;
+        }
+        if let Some(way) = desk.way_back(self) {
+            self.to = way;
+        }
+        true
+    }
+}

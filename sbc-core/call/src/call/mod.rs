@@ -106,6 +106,7 @@ pub struct Call {
     pub row: Option<Box<StreamRow>>,
     pub media: [Media; 2],
     pub reinvites: u32,
+    pub redirects: u8,
     /// A side whose media never came.
     pub one_way: Option<Side>,
     /// The relay has until then to say the last numbers.
@@ -146,6 +147,7 @@ impl Call {
             row: None,
             media: [Media::default(), Media::default()],
             reinvites: 0,
+            redirects: 0,
             one_way: None,
             numbers_until: None,
             told: false,

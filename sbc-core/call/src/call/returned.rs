@@ -50,7 +50,8 @@ impl Call {
             let same = leg.dialog.as_ref().is_some_and(|d| d.call_id() == call_id);
             if same && let Some(ack) = leg.ack_again(answer.cseq.number) {
                 let side = if at == 0 { Side::A } else { Side::B };
-                desk.send_ack(Owner::Call(self.key, side), leg.to, ack);
+                let to = desk.next_hop(leg);
+                desk.send_ack(Owner::Call(self.key, side), to, ack);
             }
         }
     }

@@ -3,16 +3,17 @@
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use sbc_config::Node;
 use sbc_media::ports::Ports;
 use sbc_sip::Instant;
+use sbc_sip::dialog::Dialog;
 use sbc_sip::dialog::two_xx::Success;
-use sbc_sip::message::{Method, Status};
+use sbc_sip::message::{Method, Status, Uri};
 use sbc_sip::transaction::branch::Branch;
-use sbc_sip::transaction::destination::Destination;
+use sbc_sip::transaction::destination::{Destination, Transport};
 use sbc_sip::transaction::layer::{self, Layer, Outgoing, Output, ServerId};
 
 use sbc_sip::transaction::timers::Timings;
@@ -21,6 +22,7 @@ use super::peers::Peers;
 use crate::Side;
 use crate::door::{Outbox, Step, Transmit};
 use crate::leg::Leg;
+use crate::policy::admission::{Limits, Load};
 use crate::random::Random;
 
 /// Whose request an answer is for.
@@ -65,11 +67,16 @@ pub struct Desk {
     pub counters: Counters,
     /// How many calls there are.
     pub calls: u32,
+    /// How fast calls begin.
+    setups: Load,
     pub out: Outbox,
     /// What the transactions said and nobody has read yet.
     pub said: VecDeque<Output>,
     scratch: Vec<Output>,
 }
+
+/// Where SIP is heard if nothing else is said (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
 
 /// Connection numbers of the driver start here; below are listeners.
 pub const FIRST_CONNECTION: u64 = 1 << 32;
@@ -115,6 +122,7 @@ impl Desk {
             wakes: BTreeSet::new(),
             counters: Counters::default(),
             calls: 0,
+            setups: Load::default(),
             out: Outbox::default(),
             said: VecDeque::new(),
             scratch: Vec::new(),
@@ -160,11 +168,11 @@ impl Desk {
     /// Returns where requests of ours on a leg go when its connection is gone: to
     /// the peer's own socket.
     pub fn way_back(&self, leg: &Leg) -> Option<Destination> {
+        let peer = self.peer(leg.peer)?;
+        let transport = leg.local.transport;
         if leg.to.connection < FIRST_CONNECTION {
             return Some(leg.to);
         }
-        let peer = self.peer(leg.peer)?;
-        let transport = leg.local.transport;
         let target = peer
             .targets
             .iter()
@@ -176,6 +184,20 @@ impl Desk {
             remote: target.address,
             connection,
         })
+    }
+
+    /// Returns whether one more call may begin in this second.
+    pub fn setup_allowed(&mut self) -> bool {
+        let limits = Limits {
+            calls: u32::MAX,
+            reserve: 0,
+            per_second: Some(self.node.limits.setup_rate),
+        };
+        let taken = self.setups.admit(self.now, limits, false).is_ok();
+        if taken {
+            self.setups.release(false);
+        }
+        taken
     }
 
     /// Returns 128 random bits, which our source and name in RTCP come from.
@@ -244,6 +266,35 @@ impl Desk {
             status,
             bytes,
         });
+    }
+
+    /// Returns where the next request of ours on a leg goes: by the connection it
+    /// has, to the Contact or first route if that is an address the peer may use,
+    /// else to the peer's own socket. No name in a message is ever looked up, and
+    /// no host off the peer's list is ever sent to.
+    pub fn next_hop(&self, leg: &Leg) -> Destination {
+        if leg.to.connection >= FIRST_CONNECTION {
+            return leg.to;
+        }
+        let hop = leg.dialog.as_ref().map(Dialog::next_hop);
+        let (Some(Uri::Sip(hop)), Some(peer)) = (hop, self.peer(leg.peer)) else {
+            return leg.to;
+        };
+        let other = match hop.transport() {
+            Some(word) => !word.eq_ignore_ascii_case(match leg.to.transport {
+                Transport::Udp => "udp",
+                Transport::Tcp => "tcp",
+                Transport::Tls => "tls",
+            }),
+            None => false,
+        };
+        match hop.host.ip() {
+            Some(ip) if peer.may_signal(ip) && !other => Destination {
+                remote: SocketAddr::new(ip, hop.port.unwrap_or(SIP_PORT)),
+                ..leg.to
+            },
+            _ => leg.to,
+        }
     }
 
     /// Cancels an INVITE of ours.

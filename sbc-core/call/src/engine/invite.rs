@@ -219,6 +219,10 @@ impl Invitation<'_> {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
         }
+        if !emergency && !desk.setup_allowed() {
+            desk.counters.node_full += 1;
+            return Err(Declined::NodeFull);
+        }
         let peer = desk.peers.get_mut(self.place).ok_or(Declined::AllDown)?;
         if peer.drained && !emergency {
             return Err(Declined::Drained);

@@ -28,7 +28,7 @@ use crate::call::media::{ATTEMPT_BITS, stream_of};
 use crate::door::{Input, Outbox, Step, Wish};
 use crate::random::Random;
 
-pub use desk::{Counters, Desk, Owner};
+pub use desk::{Counters, Desk, FIRST_CONNECTION, Owner};
 pub use invite::{allows_update, description};
 
 /// Outputs of transactions that one input may cause before the rest waits for
@@ -77,6 +77,9 @@ impl Engine {
             Input::Malformed { from, at, what } => self.malformed(from, at, &what),
             Input::Unreachable { to } => {
                 self.desk.tell(layer::Input::Unreachable(to));
+                if to.connection >= FIRST_CONNECTION {
+                    self.disconnected(to.connection);
+                }
             }
             Input::Media(event) => {
                 let key = u32::try_from(stream_of(&event).0 >> ATTEMPT_BITS).unwrap_or(0);
@@ -367,6 +370,15 @@ impl Engine {
         };
         if let Some(status) = Status::new(code) {
             self.refuse_outside(hand, status);
+        }
+    }
+
+    /// Dialogs outlive their connections: requests of ours take another way.
+    fn disconnected(&mut self, connection: u64) {
+        for call in self.calls.values_mut() {
+            for leg in &mut call.legs {
+                leg.disconnected(&self.desk, connection);
+            }
         }
     }
 

@@ -108,7 +108,8 @@ impl Leg {
             return false;
         };
         self.asking.push(Asking { branch, what, cseq });
-        desk.send(owner, branch, method, self.to, bytes);
+        let to = desk.next_hop(self);
+        desk.send(owner, branch, method, to, bytes);
         true
     }
 
@@ -123,7 +124,7 @@ impl Leg {
         let bytes = self.write(&draft, sdp, |_, _| {}).unwrap_or_default();
         let bytes = Bytes::from(bytes);
         if !bytes.is_empty() {
-            desk.send_ack(owner, self.to, bytes.clone());
+            desk.send_ack(owner, desk.next_hop(self), bytes.clone());
         }
         bytes
     }
