@@ -83,16 +83,16 @@ fn options() -> Result<Options, String> {
 }
 
 /// Targets that take whole messages: the torture sets are their seeds.
-const MESSAGES: &[&str] = &["datagram", "stream"];
+const MESSAGES: &[&str] = &["datagram", "dialog", "stream"];
 
 /// Returns the committed seeds of a target, in the order of their names.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sets = ["rfc4475", "rfc5118", "own"].map(|set| here.join("../torture").join(set));
-    let folders = match MESSAGES.contains(&name) {
-        true => sets.to_vec(),
-        false => vec![here.join("corpora").join(name)],
-    };
+    let mut folders = vec![here.join("corpora").join(name)];
+    if MESSAGES.contains(&name) {
+        folders.extend(sets);
+    }
     let files = folders
         .into_iter()
         .flat_map(std::fs::read_dir)

@@ -1,11 +1,15 @@
 //! Octets from an enemy come in; a promise that does not hold is a panic.
 
+mod dialogs;
 mod digest;
 mod framing;
+mod transactions;
 mod values;
 
+pub use dialogs::dialog;
 pub use digest::challenge;
 pub use framing::{datagram, stream};
+pub use transactions::transaction;
 pub use values::{headers, name_addr, uri, via};
 
 /// A target: it takes any octets and panics when a promise is broken.
@@ -15,9 +19,11 @@ pub type Target = fn(&[u8]);
 pub const ALL: &[(&str, Target)] = &[
     ("challenge", challenge),
     ("datagram", datagram),
+    ("dialog", dialog),
     ("headers", headers),
     ("name_addr", name_addr),
     ("stream", stream),
+    ("transaction", transaction),
     ("uri", uri),
     ("via", via),
 ];

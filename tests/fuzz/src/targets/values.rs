@@ -4,8 +4,15 @@
 use core::fmt::Debug;
 
 use sbc_sip::message::{
-    CSeq, CallId, Contact, ContentLength, ContentType, Field, From, MaxForwards, Out, Path,
-    RecordRoute, ReplyTo, Route, ServiceRoute, To, Uri, Via, list,
+    Accept, AcceptEncoding, AcceptLanguage, Allow, AllowEvents, Authorization, CSeq, CallId,
+    Contact, ContentDisposition, ContentId, ContentLength, ContentType, Date, Event, Expires,
+    Field, From, Geolocation, GeolocationError, GeolocationRouting, Identity, MaxForwards,
+    MimeVersion, MinExpires, MinSe, MsDiagnostics, Organization, Out, PAssertedIdentity,
+    PEarlyMedia, PPreferredIdentity, Path, Priority, Privacy, ProxyAuthenticate,
+    ProxyAuthorization, ProxyRequire, RAck, RSeq, Reason, RecordRoute, ReferTo, ReferredBy,
+    RemotePartyId, Replaces, ReplyTo, Require, RetryAfter, Route, Server, ServiceRoute,
+    SessionExpires, SessionId, Subject, SubscriptionState, Supported, To, Unsupported, Uri,
+    UserAgent, Via, Warning, WwwAuthenticate, list,
 };
 
 /// A URI; the text after a line end is a second one to compare it with.
@@ -84,20 +91,67 @@ pub fn every_type(value: &str) {
         ($($header:ty),* $(,)?) => { $(identity::<$header>(value, &mut String::new());)* };
     }
     each!(
+        Accept<'_>,
+        AcceptEncoding<'_>,
+        AcceptLanguage<'_>,
+        Allow<'_>,
+        AllowEvents<'_>,
+        Authorization<'_>,
         CSeq<'_>,
         CallId<'_>,
         Contact<'_>,
+        ContentDisposition<'_>,
+        ContentId<'_>,
         ContentLength,
         ContentType<'_>,
+        Date,
+        Event<'_>,
+        Expires,
         From<'_>,
+        Geolocation<'_>,
+        GeolocationError<'_>,
+        GeolocationRouting,
+        Identity<'_>,
         MaxForwards,
+        MimeVersion<'_>,
+        MinExpires,
+        MinSe,
+        MsDiagnostics<'_>,
+        Organization<'_>,
+        PAssertedIdentity<'_>,
+        PEarlyMedia<'_>,
+        PPreferredIdentity<'_>,
         Path<'_>,
+        Priority<'_>,
+        Privacy,
+        ProxyAuthenticate<'_>,
+        ProxyAuthorization<'_>,
+        ProxyRequire<'_>,
+        RAck<'_>,
+        RSeq,
+        Reason<'_>,
         RecordRoute<'_>,
+        ReferTo<'_>,
+        ReferredBy<'_>,
+        RemotePartyId<'_>,
+        Replaces<'_>,
         ReplyTo<'_>,
+        Require<'_>,
+        RetryAfter,
         Route<'_>,
+        Server<'_>,
         ServiceRoute<'_>,
+        SessionExpires,
+        SessionId,
+        Subject<'_>,
+        SubscriptionState<'_>,
+        Supported<'_>,
         To<'_>,
+        Unsupported<'_>,
+        UserAgent<'_>,
         Via<'_>,
+        Warning<'_>,
+        WwwAuthenticate<'_>
     );
 }
 
@@ -109,9 +163,10 @@ pub fn identity<'a, F: Field<'a> + Debug + PartialEq>(value: &'a str, room: &'a 
     let room: &'a str = room;
     let again =
         F::parse(room).unwrap_or_else(|wrong| panic!("{value:?} was written {room:?}: {wrong}"));
-    if !value.contains(is_control) {
-        assert_eq!(read, again, "{value:?} was written {room:?}");
+    if value.contains(is_control) {
+        return;
     }
+    assert_eq!(read, again, "{value:?} was written {room:?}");
     assert_eq!(written(|out| again.emit(out)), room, "of {value:?}");
 }
 
