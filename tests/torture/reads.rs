@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use sbc_sip::message::{
-    CSeq, CallId, Contact, Date, Field, From, MaxForwards, NameAddr, Out, Route, To, Uri, Via,
-    each, list, single,
+    CSeq, CallId, Contact, ContentType, Date, Field, From, MaxForwards, NameAddr, Out, Route, To,
+    Uri, Via, each, list, multipart, single,
 };
 use sbc_sip::wire::{Frame, Name, StartLine};
 
@@ -89,6 +89,7 @@ fn reading(frame: &Frame, key: &str) -> Vec<String> {
                     .map(str::to_owned)
                     .collect();
             }
+            "parts" => return parts(frame),
             "unreadable" => return unreadable(frame),
             _ => panic!("no reading is called {key}"),
         },
@@ -218,6 +219,17 @@ fn unreadable(frame: &Frame) -> Vec<String> {
         .into_iter()
         .filter(|(_, readable)| !readable)
         .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+/// The lengths of the parts of a multipart body.
+fn parts(frame: &Frame) -> Vec<String> {
+    let kind = frame.first(Name::ContentType).expect("Content-Type");
+    let kind = ContentType::parse(kind).expect("a type");
+    let parts = multipart::parse(&kind, frame.body()).expect("a multipart body");
+    parts
+        .iter()
+        .map(|part| part.body.len().to_string())
         .collect()
 }
 

@@ -1,11 +1,13 @@
 //! Octets from an enemy come in; a promise that does not hold is a panic.
 
+mod bodies;
 mod dialogs;
 mod digest;
 mod framing;
 mod transactions;
 mod values;
 
+pub use bodies::multipart;
 pub use dialogs::dialog;
 pub use digest::challenge;
 pub use framing::{datagram, stream};
@@ -21,6 +23,7 @@ pub const ALL: &[(&str, Target)] = &[
     ("datagram", datagram),
     ("dialog", dialog),
     ("headers", headers),
+    ("multipart", multipart),
     ("name_addr", name_addr),
     ("stream", stream),
     ("transaction", transaction),
