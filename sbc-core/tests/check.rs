@@ -91,6 +91,8 @@ fn a_file_that_is_no_text_is_refused_by_line() {
 #[test]
 fn a_secret_store_is_asked_for_names_and_lengths_only() {
     let store = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("secrets");
+    // What a run that was cut short left behind.
+    let _ = fs::remove_dir_all(&store);
     fs::create_dir_all(store.join("vpn")).unwrap();
     let directory = store.to_str().unwrap();
     let missing = said(&sbc(&["check", "-", "--secrets", directory], SECRET));

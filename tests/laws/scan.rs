@@ -153,6 +153,7 @@ impl Source {
         let whole_file = self.code.replace(' ', "").contains("#![cfg(test)]");
         let kept_for_tests =
             self.path.starts_with("tests/") && !self.path.starts_with("tests/src/");
+        let kept_for_tests = kept_for_tests || self.path.contains("/tests/");
         if whole_file || kept_for_tests {
             return self.mark_all_test();
         }

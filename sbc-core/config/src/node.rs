@@ -17,7 +17,7 @@ use crate::route::Route;
 use crate::rules::Numbers;
 
 /// A node that can run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Node {
     pub system: System,
     pub management: Management,

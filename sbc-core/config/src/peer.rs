@@ -17,7 +17,7 @@ use crate::pattern::Pattern;
 use crate::rules::Numbers;
 
 /// A provider that can carry calls.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Trunk {
     pub peer: Peer,
     pub via: Via,
@@ -26,7 +26,7 @@ pub struct Trunk {
 }
 
 /// A Mediation Server that can be reached.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Mediation {
     pub peer: Peer,
     pub interface: Name,
@@ -38,7 +38,7 @@ pub struct Mediation {
 }
 
 /// What both kinds have.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Peer {
     pub name: PeerName,
     pub description: String,

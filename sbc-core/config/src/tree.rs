@@ -26,6 +26,13 @@ pub struct Item {
     pub value: Value,
 }
 
+impl Item {
+    /// Returns true for the word `false`.
+    pub const fn is_off(&self) -> bool {
+        matches!(self.value, Value::Boolean(false))
+    }
+}
+
 /// What TOML knows.
 #[derive(Clone, Debug)]
 pub enum Value {

@@ -15,6 +15,7 @@ use crate::number::Number;
 use crate::peer::EmergencyLocation;
 use crate::report::{Problem, Report, Span};
 
+/// The checks of calls for help.
 pub const CHECKS: &[Check] = &[no_trunk, bad_trunk, callback, foreign_elin, no_elin];
 
 fn emergency<'f>(draft: &Draft<'f>) -> Option<&'f EmergencyFile> {

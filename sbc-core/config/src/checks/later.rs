@@ -14,6 +14,7 @@ use crate::file::{Given, Spanned};
 use crate::peer::Refer;
 use crate::report::{Problem, Report, Span};
 
+/// The checks of what this image cannot, and of shaped links.
 pub const CHECKS: &[Check] = &[
     remote,
     ports,

@@ -15,6 +15,7 @@ use crate::file::tables::InterfaceFile;
 use crate::network::{Network, Zone};
 use crate::report::{Problem, Report, Span};
 
+/// The checks of interfaces.
 pub const CHECKS: &[Check] = &[
     link_twice,
     overlap,

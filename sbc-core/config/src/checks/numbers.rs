@@ -14,6 +14,7 @@ use crate::pattern::Pattern;
 use crate::report::{Problem, Report, Span};
 use crate::rules::NumberRule;
 
+/// The checks of numbers.
 pub const CHECKS: &[Check] = &[number_test, dead_rule, dead_pattern, shared_number];
 
 /// Lists longer than this are compared up to here: each pair costs a walk

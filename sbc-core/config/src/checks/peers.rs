@@ -19,6 +19,7 @@ use crate::network::{Network, Via};
 use crate::peer::{Codec, HoldFormat, MediaSource, Transport};
 use crate::report::{Problem, Report, Span};
 
+/// The checks of peers.
 pub const CHECKS: &[Check] = &[
     missing,
     no_remote,

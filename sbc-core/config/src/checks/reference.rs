@@ -11,6 +11,7 @@ use crate::network::Via;
 use crate::report::{Problem, Report, Span};
 use crate::route::From;
 
+/// The checks of references.
 pub const CHECKS: &[Check] = &[links, peers, routes, profiles];
 
 /// Reports `name` unless the section has an active table of that name.

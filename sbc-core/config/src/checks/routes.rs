@@ -18,6 +18,7 @@ use crate::name::PeerName;
 use crate::report::{Problem, Report};
 use crate::route::From;
 
+/// The checks of routes.
 pub const CHECKS: &[Check] = &[
     name_twice,
     no_route,

@@ -8,6 +8,7 @@ use crate::codes::{SECRET_MISSING, SHORT_PSK};
 use crate::draft::Draft;
 use crate::report::{Problem, Report};
 
+/// The checks of secrets.
 pub const CHECKS: &[Check] = &[missing, short_psk];
 
 /// RFC 7296 §2.15 asks for as much randomness as the strongest key: what

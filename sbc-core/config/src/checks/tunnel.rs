@@ -15,6 +15,7 @@ use crate::file::values::NatTraversal;
 use crate::network::{Via, Zone};
 use crate::report::{Problem, Report};
 
+/// The checks of tunnels.
 pub const CHECKS: &[Check] = &[
     zone_of_trunks,
     underlay,

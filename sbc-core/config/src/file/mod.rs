@@ -3,6 +3,7 @@
 //! type, the reader, and the rows that schema, help and documentation print.
 
 pub mod peer;
+mod rows;
 pub mod tables;
 pub mod units;
 pub mod values;
@@ -340,7 +341,7 @@ impl<T: Field> Field for Named<T> {
                 named.unnamed = true;
                 continue;
             };
-            match T::read(&entry.item, report) {
+            match read_named(&entry.item, report) {
                 Some(table) => {
                     let span = entry.item.span.clone();
                     named.tables.push(NamedTable { name, span, table });
@@ -350,6 +351,24 @@ impl<T: Field> Field for Named<T> {
         }
         Some(named)
     }
+}
+
+/// Reads a table that may be set aside: then it may ask for what a later image
+/// brings.
+fn read_named<T: Field>(item: &Item, report: &mut Report) -> Option<T> {
+    let aside = match &item.value {
+        Value::Table(table) => table.get("active").is_some_and(Item::is_off),
+        _ => false,
+    };
+    if !aside {
+        return T::read(item, report);
+    }
+    let mut inner = Report::default();
+    let table = T::read(item, &mut inner);
+    let told = inner.into_problems().into_iter();
+    told.filter(|problem| problem.code != LATER)
+        .for_each(|problem| report.add(problem));
+    table
 }
 
 /// `[[kind]]`: tables in order.
@@ -441,8 +460,7 @@ pub fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Optio
 pub fn read_key<T: Field>(entry: &crate::tree::Entry, key: &Key, report: &mut Report) -> Given<T> {
     let read = T::read(&entry.item, report);
     // What is switched off asks for nothing.
-    let off = matches!(entry.item.value, Value::Boolean(false));
-    if let (Need::Later(help), false) = (key.need, off) {
+    if let (Need::Later(help), false) = (key.need, entry.item.is_off()) {
         let message = format!("{} is not in this image", key.name);
         report.add(
             Problem::new(LATER, later_span(entry), message)
@@ -501,85 +519,3 @@ pub fn example_of(shape: &Shape) -> Option<String> {
         Shape::Table(_) | Shape::Named(_) | Shape::Sequence(_) => None,
     }
 }
-
-/// Defines a table of the file: raw type, reader, rows of the schema.
-///
-/// A row reads `"key" field: Type = "default", need;`, its doc comment is what
-/// editors and the console show.
-macro_rules! table {
-    (
-        $(#[doc = $about:literal])+
-        $name:ident {
-            $( $(#[doc = $doc:literal])+ $key:literal $field:ident : $type:ty = $default:literal, $need:expr; )*
-        }
-    ) => {
-        $(#[doc = $about])+
-        #[derive(Clone, Debug, Default)]
-        pub struct $name {
-            $( $(#[doc = $doc])+ pub $field: $crate::file::Given<$type>, )*
-        }
-
-        impl $name {
-            /// The rows of this table.
-            pub const SCHEMA: &'static $crate::file::Schema = &$crate::file::Schema {
-                about: concat!($($about, "\n"),+),
-                keys: &[ $( $crate::file::Key {
-                    name: $key,
-                    about: concat!($($doc, "\n"),+),
-                    shape: <$type as $crate::file::Field>::SHAPE,
-                    default: $default,
-                    need: { use $crate::file::Need::*; $need },
-                } ),* ],
-            };
-
-            /// Returns the table with every field broken: nothing is known.
-            pub fn unreadable() -> Self {
-                Self { $( $field: $crate::file::Given::Broken ),* }
-            }
-
-            /// Reads the keys of `table`, whose header or value stands at `span`.
-            pub fn read_table(
-                table: &$crate::tree::Table,
-                span: &$crate::report::Span,
-                top: bool,
-                report: &mut $crate::report::Report,
-            ) -> Self {
-                let mut out = if table.broken { Self::unreadable() } else { Self::default() };
-                for entry in &table.entries {
-                    let mut keys = Self::SCHEMA.keys.iter();
-                    let key = keys.find(|key| key.name == entry.key);
-                    match (entry.key.as_str(), key) {
-                        $( ($key, Some(key)) => {
-                            out.$field = $crate::file::read_key(entry, key, report);
-                        } )*
-                        _ => $crate::file::unknown(entry, Self::SCHEMA, top, report),
-                    }
-                }
-                if !table.broken {
-                    $crate::file::missing(Self::SCHEMA, table, span, report);
-                }
-                out
-            }
-        }
-
-        impl $crate::file::Field for $name {
-            const SHAPE: $crate::file::Shape = $crate::file::Shape::Table(Self::SCHEMA);
-
-            fn read(
-                item: &$crate::tree::Item,
-                report: &mut $crate::report::Report,
-            ) -> Option<Self> {
-                let $crate::tree::Value::Table(table) = &item.value else {
-                    $crate::file::wrong_type(item, "a table", "", report);
-                    return None;
-                };
-                Some(Self::read_table(table, &item.span, false, report))
-            }
-
-            fn inherit(&mut self, base: &Self) {
-                $( self.$field.inherit(&base.$field); )*
-            }
-        }
-    };
-}
-pub(crate) use table;

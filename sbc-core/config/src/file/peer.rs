@@ -3,13 +3,14 @@
 //! of the two kinds differ, they stand as `trunk | mediation`.
 
 use crate::country::Country;
+use crate::file::Spanned;
+use crate::file::rows::table;
 use crate::file::units::{Int, OrOff, OrZero, Rate, Time};
 use crate::file::values::Failover;
 use crate::file::values::{
     HostName, Mac, OptionalAnswer, PortSpec, RegistrationMode, RegistrationTargets, Remote, Secret,
     SrtpWord, StatusPair, Text, Token,
 };
-use crate::file::{Spanned, table};
 use crate::name::Name;
 use crate::network::{Network, Via};
 use crate::number::Number;

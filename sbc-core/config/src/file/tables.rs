@@ -4,13 +4,14 @@ use core::net::IpAddr;
 
 use crate::country::Country;
 use crate::file::peer::PeerFile;
+use crate::file::rows::table;
 use crate::file::units::{Hundredths, Int, PerSecond, Percent, Rate, Size, Time};
 use crate::file::values::{
     CdrFormat, Charset, Device, Dialled, Dscp, FileName, HostName, HostPort, Initiate,
     NatTraversal, NumberTest, Own, PeerRef, PortRange, Role, Secret, SyslogTransport, Text,
     TimeZone, TlsVersion,
 };
-use crate::file::{Named, OneOrMore, Sequence, Spanned, table};
+use crate::file::{Named, OneOrMore, Sequence, Spanned};
 use crate::name::Name;
 use crate::network::{Network, Suite, Zone};
 use crate::node::Level;
