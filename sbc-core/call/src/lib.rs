@@ -19,6 +19,9 @@ pub mod route;
 pub mod story;
 pub mod view;
 
+#[cfg(test)]
+mod tests;
+
 use serde::{Deserialize, Serialize};
 
 pub use door::{Input, JournalCommand, Outbox, RelayCommand, Step, Transmit, Wish};

@@ -1,0 +1,277 @@
+//! Calls from INVITE to the end, a step a line.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use sbc_sip::wire::{Frame, Name};
+
+use super::{Bench, ITSP, MED_1, MED_2, inside, reply, sdp, start};
+
+fn invite(number: &str, body: &str) -> String {
+    let kind = if body.is_empty() {
+        ""
+    } else {
+        "Content-Type: application/sdp\r\n"
+    };
+    format!(
+        "INVITE sip:{number}@172.20.31.2 SIP/2.0\r\nVia: SIP/2.0/UDP 172.20.31.1;branch=z9hG4bKa1{number}\r\n\
+         From: \"Alice\" <sip:+4930555100@carrier.example;user=phone>;tag=alice\r\nTo: <sip:{number}@172.20.31.2>\r\n\
+         Call-ID: call-{number}@carrier.example\r\nCSeq: 1 INVITE\r\nMax-Forwards: 30\r\n\
+         Contact: <sip:alice@172.20.31.1:5060>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// A request of Alice inside the dialog that `answer` made.
+fn alice(answer: &Frame, method: &str, cseq: u32, body: &str) -> String {
+    let value = |name| answer.first(name).unwrap().to_string();
+    let kind = if body.is_empty() {
+        ""
+    } else {
+        "Content-Type: application/sdp\r\n"
+    };
+    format!(
+        "{method} sip:172.20.31.2 SIP/2.0\r\nVia: SIP/2.0/UDP 172.20.31.1;branch=z9hG4bK{method}{cseq}\r\n\
+         From: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nMax-Forwards: 30\r\n\
+         Contact: <sip:alice@172.20.31.1:5060>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
+        value(Name::From),
+        value(Name::To),
+        value(Name::CallId),
+        body.len()
+    )
+}
+
+fn ringing(bench: &mut Bench) -> Frame {
+    bench.receive(
+        ITSP,
+        &invite("+49691231042", &sdp("172.20.31.1", 4000, "sendrecv")),
+    );
+    bench.sent(ITSP, "100");
+    let out = bench.sent(MED_1, "INVITE");
+    bench.receive(MED_1, &reply(&out, "100 Trying", "", ""));
+    bench.receive(MED_1, &reply(&out, "180 Ringing", "bob", ""));
+    bench.sent(ITSP, "180");
+    out
+}
+
+/// Returns our INVITE to the server, and our 200 to Alice.
+fn talking(bench: &mut Bench) -> (Frame, Frame) {
+    let out = ringing(bench);
+    let body = sdp("10.20.120.2", 50000, "sendrecv");
+    bench.receive(MED_1, &reply(&out, "200 OK", "bob", &body));
+    bench.sent(MED_1, "ACK");
+    let answer = bench.sent(ITSP, "200");
+    let ack = alice(&answer, "ACK", 1, "");
+    bench.receive(ITSP, &ack);
+    (out, answer)
+}
+
+/// RFC 3261 §13, §15; RFC 7092 §3.1: two user agents, each with a dialog of its own.
+#[test]
+fn a_call_from_the_carrier_is_answered_and_ended_by_the_caller() {
+    let mut bench = Bench::new();
+    let (_, answer) = talking(&mut bench);
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    bench.receive(ITSP, &alice(&answer, "BYE", 2, ""));
+    bench.sent(ITSP, "200");
+    let bye = bench.sent(MED_1, "BYE");
+    bench.receive(MED_1, &reply(&bye, "200 OK", "bob", ""));
+    assert_eq!(bench.stories.len(), 1, "{:?}", bench.stories);
+    bench.assert_nothing_left();
+}
+
+/// RFC 3261 §15.1.1.
+#[test]
+fn a_call_is_ended_by_the_callee() {
+    let mut bench = Bench::new();
+    let (out, _) = talking(&mut bench);
+    bench.receive(
+        MED_1,
+        &inside(&out, "BYE", 1, "bob", "Content-Length: 0\r\n\r\n"),
+    );
+    bench.sent(MED_1, "200");
+    let bye = bench.sent(ITSP, "BYE");
+    bench.receive(ITSP, &reply(&bye, "200 OK", "alice", ""));
+    bench.assert_nothing_left();
+}
+
+/// RFC 7092 §3.2: nothing of one side is visible on the other.
+#[test]
+fn the_server_sees_nothing_of_the_carrier() {
+    let mut bench = Bench::new();
+    let out = ringing(&mut bench);
+    let whole = format!(
+        "{}{}",
+        out.head(),
+        core::str::from_utf8(out.body()).unwrap()
+    );
+    for secret in [
+        "172.20.31",
+        "carrier.example",
+        "tag=alice",
+        "z9hG4bKa1",
+        "call-",
+    ] {
+        assert!(!whole.contains(secret), "{secret} in\n{whole}");
+    }
+    assert!(whole.contains("+4930555100"));
+    assert!(whole.contains("Max-Forwards: 29\r\n"));
+    assert!(whole.contains("c=IN IP4 10.20.120.1\r\n"));
+}
+
+/// RFC 3261 §9.2.
+#[test]
+fn a_cancelled_call_ends_on_both_sides() {
+    let mut bench = Bench::new();
+    let out = ringing(&mut bench);
+    let cancel = invite("+49691231042", "").replace("INVITE", "CANCEL");
+    bench.receive(ITSP, &cancel);
+    bench.sent(ITSP, "200");
+    let sent: alloc::vec::Vec<_> = bench.sent.iter().map(|(_, frame)| start(frame)).collect();
+    assert_eq!(sent, ["CANCEL", "487"]);
+    let cancel = bench.sent(MED_1, "CANCEL");
+    bench.sent(ITSP, "487");
+    bench.receive(MED_1, &reply(&cancel, "200 OK", "bob", ""));
+    bench.receive(MED_1, &reply(&out, "487 Request Terminated", "bob", ""));
+    bench.sent(MED_1, "ACK");
+    bench.receive(ITSP, &invite("+49691231042", "").replace("INVITE", "ACK"));
+    bench.assert_nothing_left();
+}
+
+/// RFC 3261 §16.7: a target that refuses the connection is passed over.
+#[test]
+fn a_dead_server_is_passed_over_and_the_other_answers() {
+    let mut bench = Bench::new();
+    bench.receive(
+        ITSP,
+        &invite("+49691231042", &sdp("172.20.31.1", 4000, "sendrecv")),
+    );
+    bench.sent(ITSP, "100");
+    bench.refuse_connections(MED_1);
+    let out = bench.sent(MED_2, "INVITE");
+    let body = sdp("10.20.121.2", 50000, "sendrecv");
+    bench.receive(MED_2, &reply(&out, "200 OK", "bob", &body));
+    bench.sent(MED_2, "ACK");
+    bench.sent(ITSP, "200");
+}
+
+/// RFC 3261 §21.5.4: the caller never hears 408 for a silent server.
+#[test]
+fn silence_of_both_servers_is_503_within_ten_seconds() {
+    let mut bench = Bench::new();
+    bench.receive(
+        ITSP,
+        &invite("+49691231042", &sdp("172.20.31.1", 4000, "sendrecv")),
+    );
+    bench.run(Duration::from_secs(7));
+    let codes: alloc::vec::Vec<_> = bench
+        .sent
+        .iter()
+        .filter(|(to, _)| to.remote.to_string() == ITSP)
+        .map(|(_, frame)| start(frame))
+        .filter(|what| what != "OPTIONS")
+        .collect();
+    // Three seconds for each server, then 503, and its repetition after T1.
+    assert_eq!(codes, ["100", "503", "503"]);
+}
+
+/// RFC 3264 §8.4, RFC 3261 §14: hold crosses in the other peer's form.
+#[test]
+fn a_hold_of_the_caller_reaches_the_server_as_inactive() {
+    let mut bench = Bench::new();
+    let (out, answer) = talking(&mut bench);
+    bench.receive(
+        ITSP,
+        &alice(&answer, "INVITE", 2, &sdp("172.20.31.1", 4000, "sendonly")),
+    );
+    let change = bench.sent(MED_1, "INVITE");
+    assert!(
+        core::str::from_utf8(change.body())
+            .unwrap()
+            .contains("a=inactive")
+    );
+    let body = sdp("10.20.120.2", 50000, "inactive");
+    bench.receive(MED_1, &reply(&change, "200 OK", "bob", &body));
+    bench.sent(MED_1, "ACK");
+    let held = bench.sent(ITSP, "200");
+    assert!(
+        core::str::from_utf8(held.body())
+            .unwrap()
+            .contains("a=recvonly")
+    );
+    bench.receive(ITSP, &alice(&answer, "ACK", 2, ""));
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+    let _ = out;
+}
+
+/// RFC 4028 §7.4: a refresh that changes nothing stays on its leg.
+#[test]
+fn a_refresh_of_the_caller_is_answered_and_not_passed_on() {
+    let mut bench = Bench::new();
+    let (_, answer) = talking(&mut bench);
+    bench.receive(
+        ITSP,
+        &alice(&answer, "INVITE", 2, &sdp("172.20.31.1", 4000, "sendrecv")),
+    );
+    bench.sent(ITSP, "200");
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
+
+/// RFC 3261 §21.4.5, §21.4.6, §21.4.26.
+#[test]
+fn what_cannot_be_served_is_refused_by_name() {
+    let mut bench = Bench::new();
+    let unknown = invite("+33144556677", &sdp("172.20.31.1", 4000, "sendrecv"));
+    bench.receive(ITSP, &unknown);
+    bench.sent(ITSP, "404");
+    let elsewhere = invite("+49691231043", &sdp("127.0.0.1", 4000, "sendrecv"));
+    bench.receive(ITSP, &elsewhere);
+    let refused = bench.sent(ITSP, "488");
+    assert!(refused.first(Name::Warning).is_some());
+    let g729 = sdp("172.20.31.1", 4000, "sendrecv").replace("8 0 101", "18");
+    bench.receive(ITSP, &invite("+49691231044", &g729));
+    bench.sent(ITSP, "488");
+    bench.assert_nothing_left();
+}
+
+/// RFC 3261 §8.2: a stranger meets silence.
+#[test]
+fn a_stranger_gets_no_answer() {
+    let mut bench = Bench::new();
+    let from = sbc_sip::transaction::destination::Destination {
+        transport: sbc_sip::transaction::destination::Transport::Udp,
+        remote: "192.0.2.99:5060".parse().unwrap(),
+        connection: 0,
+    };
+    let at = sbc_config::Socket {
+        address: "172.20.31.2:5060".parse().unwrap(),
+        transport: sbc_config::Transport::Udp,
+    };
+    let frame = super::frame(&invite("+49691231042", ""));
+    bench.input(crate::Input::Received { from, at, frame });
+    assert!(bench.sent.is_empty());
+}
+
+/// A late offer is answered with an offer of ours, and the answer is in the ACK
+/// (RFC 3264 §4, RFC 3261 §13.2.1).
+#[test]
+fn an_invite_without_an_offer_gets_ours_in_the_answer() {
+    let mut bench = Bench::new();
+    bench.receive(ITSP, &invite("+49691231042", ""));
+    bench.sent(ITSP, "100");
+    let out = bench.sent(MED_1, "INVITE");
+    assert!(!out.body().is_empty());
+    let body = sdp("10.20.120.2", 50000, "sendrecv");
+    bench.receive(MED_1, &reply(&out, "200 OK", "bob", &body));
+    bench.sent(MED_1, "ACK");
+    let answer = bench.sent(ITSP, "200");
+    assert!(
+        core::str::from_utf8(answer.body())
+            .unwrap()
+            .contains("m=audio")
+    );
+    let ack = alice(&answer, "ACK", 1, &sdp("172.20.31.1", 4000, "sendrecv"));
+    bench.receive(ITSP, &ack);
+    assert!(bench.sent.is_empty(), "{:?}", bench.sent);
+}
