@@ -17,7 +17,7 @@ use crate::file::units::{OrOff, OrZero, Time};
 use crate::file::values::{Charset, Dscp, Initiate, NatTraversal, Text};
 use crate::file::{Given, NamedTable, Spanned};
 use crate::name::{Name, PeerName};
-use crate::network::{Interface, Suite, Tunnel, TunnelAuth};
+use crate::network::{Interface, Network, Suite, Tunnel, TunnelAuth};
 use crate::node::{
     Alarms, Cdr, Elin, Emergency, Level, Limits, Log, Management, Media, Node, Qos, Quality,
     Shaper, Site, System,
@@ -67,7 +67,7 @@ pub fn node(draft: &Draft<'_>) -> Option<Node> {
     }
     Some(Node {
         system: system(file.system.value()?)?,
-        management: management(&file.management.or(ManagementFile::default())?)?,
+        management: management(draft, &file.management.or(ManagementFile::default())?)?,
         media: media(&file.media.or(MediaFile::default())?)?,
         interfaces: collect(&draft.interfaces, interface)?,
         tunnels: collect(&draft.tunnels, tunnel)?,
@@ -121,11 +121,26 @@ fn system(file: &SystemFile) -> Option<System> {
     })
 }
 
-fn management(file: &ManagementFile) -> Option<Management> {
+fn management(draft: &Draft<'_>, file: &ManagementFile) -> Option<Management> {
     let console = file.console.or(ConsoleFile::default())?;
+    let interface = file.interface.optional()?;
+    let link = interface
+        .as_ref()
+        .and_then(|name| draft.interfaces.get(name));
+    let own = link
+        .into_iter()
+        .flat_map(|link| link.table.address.value())
+        .flatten();
+    let local = own
+        .filter_map(|own| Network::new(own.value.0.first(), own.value.0.length()))
+        .collect();
     Some(Management {
-        interface: file.interface.optional()?,
-        allow: values(&file.allow)?,
+        interface,
+        allow: if file.allow.is_absent() {
+            local
+        } else {
+            values(&file.allow)?
+        },
         console_idle: console.idle_timeout.or(Time(Duration::from_secs(600)))?.0,
         ascii: console.charset.or(Charset::Ascii)? == Charset::Ascii,
     })

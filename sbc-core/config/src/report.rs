@@ -10,7 +10,8 @@ use crate::codes::Code;
 /// Octets of the text, first to one past the last.
 pub type Span = Range<usize>;
 
-/// The most problems of one file. Whoever has more will not read them all.
+/// The most errors of one file, and the most warnings. Whoever has more will
+/// not read them all; counted apart, so that warnings never hide an error.
 pub const MAX_PROBLEMS: usize = 500;
 
 /// How bad a problem is.
@@ -106,21 +107,27 @@ pub struct Note {
 #[derive(Debug, Default)]
 pub struct Report {
     problems: Vec<Problem>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Report {
-    /// Takes one more problem; beyond [`MAX_PROBLEMS`] it is dropped.
+    /// Takes one more problem; beyond [`MAX_PROBLEMS`] of its kind it is
+    /// dropped.
     pub fn add(&mut self, problem: Problem) {
-        if self.problems.len() < MAX_PROBLEMS {
+        let count = match problem.severity() {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count < MAX_PROBLEMS {
+            *count += 1;
             self.problems.push(problem);
         }
     }
 
     /// Returns true if a problem makes the file unusable.
     pub fn has_errors(&self) -> bool {
-        self.problems
-            .iter()
-            .any(|problem| problem.severity() == Severity::Error)
+        self.errors > 0
     }
 
     /// Returns all problems in the order of the file, each once.
@@ -130,5 +137,26 @@ impl Report {
         });
         self.problems.dedup();
         self.problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+    use crate::codes::{NO_GUARD, SYNTAX};
+
+    #[test]
+    fn a_flood_of_warnings_hides_no_error() {
+        let mut report = Report::default();
+        for at in 0..2 * MAX_PROBLEMS {
+            report.add(Problem::new(NO_GUARD, &(at..at), format!("{at}")));
+        }
+        report.add(Problem::new(SYNTAX, &(0..0), "last"));
+        assert!(report.has_errors());
+        let problems = report.into_problems();
+        assert_eq!(problems.len(), MAX_PROBLEMS + 1);
+        assert_eq!(problems.first().map(|problem| problem.code), Some(SYNTAX));
     }
 }

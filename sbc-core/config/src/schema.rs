@@ -27,6 +27,60 @@ pub fn json_schema() -> String {
     format!("{root:#}")
 }
 
+/// Returns the reference of all keys as Markdown, a section for each table.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Keys of the configuration\n\nWritten by `sbc schema --markdown`; the rows of the file's tables are its source.\n",
+    );
+    let rows = rows();
+    let table = |row: &Row| String::from(row.path.rsplit_once('.').map_or("", |(table, _)| table));
+    let mut tables: Vec<String> = Vec::new();
+    for row in &rows {
+        if !tables.contains(&table(row)) {
+            tables.push(table(row));
+        }
+    }
+    for name in tables {
+        let title = if name.is_empty() {
+            "the file itself"
+        } else {
+            &name
+        };
+        out.push_str(&format!(
+            "\n## {title}\n\n| key | default | meaning |\n|---|---|---|\n"
+        ));
+        for row in rows.iter().filter(|row| table(row) == name) {
+            out.push_str(&line(row));
+        }
+    }
+    out
+}
+
+/// Returns the line of one key in its section.
+fn line(row: &Row) -> String {
+    let cell = |text: &str| text.replace('|', "\\|").replace('\n', " ");
+    let key = row
+        .path
+        .rsplit_once('.')
+        .map_or(row.path.as_str(), |(_, key)| key);
+    let default = if row.required {
+        "required"
+    } else {
+        row.default.as_str()
+    };
+    let example = row.example.as_deref().unwrap_or_default();
+    let later = row.later.map_or_else(String::new, |help| {
+        format!(" **Not in this image**: {help}.")
+    });
+    format!(
+        "| `{key}` | {} | {} As in `{}`.{} |\n",
+        cell(default),
+        cell(row.about),
+        cell(example),
+        cell(&later)
+    )
+}
+
 /// A key of the file for those who list or complete keys.
 #[derive(Clone, Debug)]
 pub struct Row {

@@ -108,3 +108,16 @@ fn a_key_of_a_later_image_says_what_works_today() {
     assert!(row("trunk.NAME.registration.mode").later.is_some());
     assert_eq!(row("trunk.NAME.keepalive.every").later, None);
 }
+
+/// `UPDATE_GOLDEN=1` writes the page anew.
+#[test]
+fn the_page_of_all_keys_is_the_one_in_the_manual() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/config.md");
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(path, schema::markdown()).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(path).unwrap_or_default(),
+        schema::markdown()
+    );
+}

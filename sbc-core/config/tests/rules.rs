@@ -356,3 +356,17 @@ fn equal_files_make_equal_peers() {
     assert_ne!(trunk(&small()), trunk(&other));
     assert_eq!(server(&small()), server(&other));
 }
+
+#[test]
+fn management_admits_the_network_of_its_interface() {
+    let mgmt = "\n[interface.mgmt]\nzone = \"management\"\ndevice = \"enp1s0\"\naddress = [\"10.0.0.5/24\"]\n\
+                \n[management]\ninterface = \"mgmt\"\n";
+    let node = check(&format!("{SMALL}{mgmt}")).node.unwrap();
+    let allow: Vec<String> = node
+        .management
+        .allow
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(allow, ["10.0.0.0/24"]);
+}

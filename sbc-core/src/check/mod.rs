@@ -14,7 +14,7 @@ use sbc_config::{Checked, Code, Severity, check_with, render, schema};
 /// What `sbc check` takes, for whoever mistyped it.
 const USAGE: &str = "\
 usage: sbc check FILE [--offline] [--json] [--strict] [--secrets DIR]
-       sbc schema
+       sbc schema [--markdown]
        sbc explain [SBC-nnnn]
 
 FILE may be - for standard input. --offline asks nothing but the file.
@@ -39,6 +39,7 @@ pub fn run(args: &[String]) -> ExitCode {
     match words.as_slice() {
         ["check", rest @ ..] => Asked::of(rest).map_or_else(usage, |asked| check(&asked)),
         ["schema"] => answer(&(schema::json_schema() + "\n"), 0),
+        ["schema", "--markdown"] => answer(&schema::markdown(), 0),
         ["explain"] => answer(&register(), 0),
         ["explain", code] => explain(code),
         _ => usage(),
