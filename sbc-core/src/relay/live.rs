@@ -90,17 +90,16 @@ impl Live {
         }
     }
 
-    /// Takes a datagram that came to one of the sockets of `side`.
+    /// Takes a datagram that came at `now` to one of the sockets of `side`, and its source.
     pub fn datagram(
         &mut self,
         clock: &Clock,
+        now: Instant,
         (side, flow): (StreamSide, Flow),
-        from: SocketAddr,
-        packet: &mut [u8],
+        (from, packet): (SocketAddr, &mut [u8]),
     ) -> Option<MediaEvent> {
-        let now = clock.now();
         let me = self.side_mut(side);
-        let muxed = me.row.remote.is_some_and(|remote| remote.muxed);
+        let muxed = me.path.remote.is_some_and(|remote| remote.muxed);
         let flow = if muxed && flow == Flow::Rtp && is_rtcp(packet) {
             Flow::Rtcp
         } else {
@@ -163,7 +162,7 @@ impl Live {
             return None;
         };
         let rule = me
-            .row
+            .path
             .rules
             .iter()
             .find(|rule| rule.from == header.number)
@@ -190,10 +189,10 @@ impl Live {
             Action::Pass => {}
         }
         set_number(packet, rule.to);
-        let first = !me.first_told && me.row.sends;
+        let first = !me.first_told && me.path.sends;
         me.first_told |= first;
-        match other.remote() {
-            Some(remote) if me.row.sends && other.row.hears => {
+        match other.path.remote {
+            Some(remote) if me.path.sends && other.path.hears => {
                 let taken = socket::send(&other.pair.rtp, packet, remote.rtp);
                 count_sent(&mut other.counts().sent, packet.len(), taken);
                 other.playing = None;

@@ -87,14 +87,16 @@ impl Live {
 impl Side {
     /// One packet at most: a thread that was late does not catch up in a burst.
     fn play(&mut self, now: Instant) {
-        let remote = self.remote().filter(|_| self.row.hears);
+        let remote = self.path.remote.filter(|_| self.path.hears);
         let Some((playing, remote)) = self.playing.as_mut().zip(remote) else {
             return;
         };
         if playing.due > now {
             return;
         }
-        playing.due = playing.due.max(now.saturating_sub(PACE));
+        if playing.due + PACE < now {
+            playing.due = now;
+        }
         let (ssrc, timestamp) = (self.row.ssrc(), playing.timestamp);
         let packet = playing.packet(ssrc);
         let taken = socket::send(&self.pair.rtp, &packet, remote.rtp);

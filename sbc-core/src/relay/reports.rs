@@ -37,7 +37,7 @@ impl Live {
 
 impl Side {
     fn send_report(&mut self, ntp: NtpTime, now: Instant) {
-        let Some(remote) = self.remote() else {
+        let Some(remote) = self.path.remote else {
             return;
         };
         let bytes = self.report(ntp, now);

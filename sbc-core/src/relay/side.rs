@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use sbc_media::Instant;
 use sbc_media::rtp::events::Tracker;
 use sbc_media::rtp::{FIRST_REPORT, Reception};
-use sbc_media::stream::{Received, Remote, Sent, SideRow, SideStats};
+use sbc_media::stream::{Received, Remote, Rules, Sent, SideRow, SideStats};
 
 use super::play::Playing;
 
@@ -21,7 +21,9 @@ pub(super) struct Pair {
 /// One side while its stream lives.
 #[derive(Debug)]
 pub(super) struct Side {
-    pub row: SideRow,
+    /// What call control wrote; packets need [`Side::path`] alone.
+    pub row: Box<SideRow>,
+    pub path: Path,
     pub pair: Pair,
     gate: Gate,
     pub reception: Reception,
@@ -40,6 +42,28 @@ pub(super) struct Side {
     pub silent_told: bool,
     /// What the peer hears until the other side is heard.
     pub playing: Option<Playing>,
+}
+
+/// What a packet needs of a row, close together.
+#[derive(Debug)]
+pub(super) struct Path {
+    /// The peer's addresses, if they lie in the networks its media may come from: the
+    /// last check before a packet leaves, whoever wrote the row.
+    pub remote: Option<Remote>,
+    pub sends: bool,
+    pub hears: bool,
+    pub rules: Rules,
+}
+
+impl Path {
+    fn of(row: &SideRow) -> Self {
+        Self {
+            remote: row.remote.filter(|remote| row.reaches(remote)),
+            sends: row.sends,
+            hears: row.hears,
+            rules: row.rules.clone(),
+        }
+    }
 }
 
 /// Where the peer's packets come from, once a valid one has come from there.
@@ -73,8 +97,9 @@ impl Side {
     pub fn new(row: SideRow, pair: Pair, now: Instant) -> Self {
         let playing = row.play.map(|play| Playing::new(play, row.identity, now));
         Self {
+            path: Path::of(&row),
+            row: Box::new(row),
             playing,
-            row,
             pair,
             gate: Gate::default(),
             reception: Reception::default(),
@@ -103,18 +128,13 @@ impl Side {
         if row.play != self.row.play {
             self.playing = row.play.map(|play| Playing::new(play, row.identity, now));
         }
-        self.row = row;
-    }
-
-    /// Returns the peer's addresses, if they lie in the networks its media may come
-    /// from: the last check before a packet leaves, whoever wrote the row.
-    pub fn remote(&self) -> Option<Remote> {
-        self.row.remote.filter(|remote| self.row.reaches(remote))
+        self.path = Path::of(&row);
+        *self.row = row;
     }
 
     /// Returns whether a packet is the peer's; any other is counted and forgotten.
     pub fn admits(&mut self, flow: Flow, from: SocketAddr) -> bool {
-        let admitted = self.remote().is_some_and(|remote| {
+        let admitted = self.path.remote.is_some_and(|remote| {
             let (locked, signalled) = match flow {
                 Flow::Rtcp => (self.gate.rtcp, remote.rtcp),
                 Flow::Rtp => (self.gate.rtp, remote.rtp),
@@ -146,7 +166,7 @@ impl Side {
     /// Counts a packet that no rule carries: because the other leg has agreed on
     /// nothing yet, or because nobody agreed on its number.
     pub fn count_uncarried(&mut self) {
-        if self.row.rules.is_empty() {
+        if self.path.rules.is_empty() {
             self.counts.muted += 1;
         } else {
             self.counts.unknown_payload += 1;

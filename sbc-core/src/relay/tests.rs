@@ -8,11 +8,12 @@ use std::time::Duration;
 use rustix::net::sockopt::ip_tos;
 use sbc_media::Instant;
 use sbc_media::rtp::rtcp::Heard;
-use sbc_media::sdp::Network;
+use sbc_media::sdp::{Codec, Network};
 use sbc_media::stream::{
     Action, EXPEDITED, MediaEvent, Remote, RtcpMode, Rule, SideRow, Source, StreamKey, StreamRow,
     StreamSide, Timers,
 };
+use sbc_media::tone::{Play, Ringing, Tone};
 
 use super::Clock;
 use super::live::Live;
@@ -164,9 +165,9 @@ fn a_peer_that_hears_media_gets_sender_reports_of_it() {
     for sequence in 1..=3 {
         live.datagram(
             &clock,
+            clock.now(),
             (StreamSide::A, Flow::Rtp),
-            from,
-            &mut packet(sequence),
+            (from, &mut packet(sequence)),
         );
     }
     live.report(&clock, clock.now() + secs(3));
@@ -191,7 +192,12 @@ fn rtcp_of_a_peer_is_read_and_goes_no_further() {
     let (a, b, mut live) = lab();
     let clock = Clock::starting();
     let (rtp, rtcp) = (a.rtp.local_addr().unwrap(), b.rtcp.local_addr().unwrap());
-    live.datagram(&clock, (StreamSide::A, Flow::Rtp), rtp, &mut packet(1));
+    live.datagram(
+        &clock,
+        clock.now(),
+        (StreamSide::A, Flow::Rtp),
+        (rtp, &mut packet(1)),
+    );
     live.report(&clock, secs(3));
     let ours = heard(&b.rtcp).unwrap();
     let mut answer = vec![0x81, 201, 0, 7, 1, 1, 1, 1, 9, 9, 9, 9, 64, 0, 0, 0];
@@ -205,9 +211,9 @@ fn rtcp_of_a_peer_is_read_and_goes_no_further() {
     };
     live.datagram(
         &late,
+        late.now(),
         (StreamSide::B, Flow::Rtcp),
-        rtcp,
-        &mut answer.clone(),
+        (rtcp, &mut answer.clone()),
     );
     let stats = live.stats().b;
     assert_eq!((stats.rtcp_received, stats.reported_loss), (1, Some(64)));
@@ -218,9 +224,9 @@ fn rtcp_of_a_peer_is_read_and_goes_no_further() {
     );
     live.datagram(
         &clock,
+        clock.now(),
         (StreamSide::B, Flow::Rtcp),
-        rtcp,
-        &mut [0x80, 8, 0, 0],
+        (rtcp, &mut [0x80, 8, 0, 0]),
     );
     assert_eq!(live.stats().b.malformed, 1);
     a.rtcp.set_nonblocking(true).unwrap();
@@ -235,10 +241,13 @@ fn a_goodbye_ends_no_stream() {
     let clock = Clock::starting();
     let mut bye = [0x80, 201, 0, 1, 0, 0, 0, 9, 0x81, 203, 0, 1, 0, 0, 0, 9];
     let from = b.rtcp.local_addr().unwrap();
-    assert_eq!(
-        live.datagram(&clock, (StreamSide::B, Flow::Rtcp), from, &mut bye),
-        None
+    let told = live.datagram(
+        &clock,
+        clock.now(),
+        (StreamSide::B, Flow::Rtcp),
+        (from, &mut bye),
     );
+    assert_eq!(told, None);
     assert_eq!(live.stats().b.rtcp_received, 1);
 }
 
@@ -312,6 +321,35 @@ fn packets_leave_with_the_class_of_the_row() {
     assert_eq!(ip_tos(&socket).unwrap(), 0xb8);
 }
 
+/// RFC 3551 §4.1, RFC 3550 §5.1: a marker first; random beginnings; one packet each
+/// 20 ms, and none made up for.
+#[test]
+fn a_tone_is_paced_and_never_catches_up_in_a_burst() {
+    let (mut a, b, mut live) = lab();
+    let tone = Tone::Ringing(Ringing::of("DE"));
+    let after = Duration::from_millis(300);
+    a.row.play = Some(Play {
+        tone,
+        codec: Codec::Pcma,
+        number: 8,
+        after,
+    });
+    a.row.identity = 0xabcd << 112 | 0x0102_0304 << 80 | 7;
+    live.change(row(&a, &b), secs(1));
+    let at = |millis| Duration::from_millis(millis);
+    for now in [1_299, 1_300, 1_310, 1_320, 3_000, 3_001, 3_020, 3_040] {
+        assert!(live.play(at(now)));
+    }
+    assert_eq!(live.stats().a.sent.packets, 5);
+    let first = heard(&a.rtp).unwrap();
+    assert_eq!(
+        first[..12],
+        [0x80, 0x88, 0xab, 0xcd, 1, 2, 3, 4, 0, 0, 0, 7]
+    );
+    let second = heard(&a.rtp).unwrap();
+    assert_eq!(second[..8], [0x80, 8, 0xab, 0xce, 1, 2, 3, 4 + 160]);
+}
+
 #[test]
 fn a_row_that_points_outside_its_networks_sends_and_takes_nothing() {
     let (mut a, b, mut live) = lab();
@@ -319,8 +357,18 @@ fn a_row_that_points_outside_its_networks_sends_and_takes_nothing() {
     a.row.media_from.clear();
     live.change(row(&a, &b), secs(1));
     let (from_a, from_b) = (a.rtp.local_addr().unwrap(), b.rtp.local_addr().unwrap());
-    live.datagram(&clock, (StreamSide::A, Flow::Rtp), from_a, &mut packet(1));
-    live.datagram(&clock, (StreamSide::B, Flow::Rtp), from_b, &mut packet(1));
+    live.datagram(
+        &clock,
+        clock.now(),
+        (StreamSide::A, Flow::Rtp),
+        (from_a, &mut packet(1)),
+    );
+    live.datagram(
+        &clock,
+        clock.now(),
+        (StreamSide::B, Flow::Rtp),
+        (from_b, &mut packet(1)),
+    );
     live.report(&clock, secs(9));
     let stats = live.stats();
     assert_eq!((stats.a.unexpected_source, stats.a.rtcp_sent), (1, 0));

@@ -42,6 +42,8 @@ pub(super) struct Worker<P> {
     bell: Arc<OwnedFd>,
     outlet: Outlet,
     clock: Clock,
+    /// Read once per round: a round is shorter than any network's jitter.
+    now: Instant,
     ports: P,
     table: Table,
     next_tick: Instant,
@@ -110,6 +112,7 @@ impl<P: OpenPort> Worker<P> {
             bell,
             outlet,
             clock,
+            now: clock.now(),
             ports,
             table,
             next_tick,
@@ -128,6 +131,7 @@ impl<P: OpenPort> Worker<P> {
             // A wait that is interrupted is a wait that found nothing.
             let (ready, _) = epoll::wait(&self.epoll, &mut events, timeout.as_ref())
                 .unwrap_or((&mut [], &mut []));
+            self.now = self.clock.now();
             let mut rung = false;
             for event in ready {
                 match event.data.u64() {
@@ -155,7 +159,7 @@ impl<P: OpenPort> Worker<P> {
         } else {
             self.next_play
         };
-        let left = next.saturating_sub(self.clock.now());
+        let left = next.saturating_sub(self.now);
         Timespec::try_from(left.min(TICK)).ok()
     }
 
@@ -177,13 +181,18 @@ impl<P: OpenPort> Worker<P> {
             side.counts().malformed += 1;
             return;
         };
-        if let Some(event) = live.datagram(&self.clock, (socket.side, socket.flow), from, packet) {
+        if let Some(event) = live.datagram(
+            &self.clock,
+            self.now,
+            (socket.side, socket.flow),
+            (from, packet),
+        ) {
             self.outlet.put(event);
         }
     }
 
     fn tick(&mut self) {
-        let now = self.clock.now();
+        let now = self.now;
         if now < self.next_tick {
             return;
         }
@@ -197,7 +206,7 @@ impl<P: OpenPort> Worker<P> {
 
     /// Sends one packet of each tone that is due; those that ended leave the list.
     fn play(&mut self) {
-        let now = self.clock.now();
+        let now = self.now;
         if self.players.is_empty() || now < self.next_play {
             return;
         }
@@ -254,7 +263,7 @@ impl<P: OpenPort> Worker<P> {
         let place = self.table.next_place();
         let a = self.open(place, StreamSide::A, &row.a)?;
         let b = self.open(place, StreamSide::B, &row.b)?;
-        self.table.insert(Live::new(row, a, b, self.clock.now()));
+        self.table.insert(Live::new(row, a, b, self.now));
         Ok(())
     }
 
@@ -268,7 +277,7 @@ impl<P: OpenPort> Worker<P> {
                 *pair = Some(self.open(place, side, row.side(side))?);
             }
         }
-        let now = self.clock.now();
+        let now = self.now;
         if let Some(live) = self.table.at(place) {
             live.change(row, now);
             for (side, pair) in StreamSide::BOTH.into_iter().zip(moved) {
