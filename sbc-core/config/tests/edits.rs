@@ -195,3 +195,20 @@ fn the_small_file_is_sound() {
     let Checked { node, problems } = check(FILES[2]);
     assert!(problems.is_empty() && node.is_some(), "{problems:?}");
 }
+
+#[test]
+fn line_ends_of_other_systems_and_a_byte_order_mark_change_nothing() {
+    for file in FILES {
+        let expected = check(file);
+        let other = check(&format!("\u{feff}{}", file.replace('\n', "\r\n")));
+        assert_eq!(other.node, expected.node);
+        let codes = |checked: &Checked| {
+            checked
+                .problems
+                .iter()
+                .map(|p| (p.code, p.path.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&other), codes(&expected));
+    }
+}

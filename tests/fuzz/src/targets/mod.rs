@@ -3,6 +3,7 @@
 mod bodies;
 mod dialogs;
 mod digest;
+mod files;
 mod framing;
 mod transactions;
 mod values;
@@ -10,6 +11,7 @@ mod values;
 pub use bodies::multipart;
 pub use dialogs::dialog;
 pub use digest::challenge;
+pub use files::config;
 pub use framing::{datagram, stream};
 pub use transactions::transaction;
 pub use values::{headers, name_addr, uri, via};
@@ -20,6 +22,7 @@ pub type Target = fn(&[u8]);
 /// Every target by its name, for those who run all of them.
 pub const ALL: &[(&str, Target)] = &[
     ("challenge", challenge),
+    ("config", config),
     ("datagram", datagram),
     ("dialog", dialog),
     ("headers", headers),
