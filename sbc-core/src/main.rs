@@ -1,22 +1,75 @@
-//! The program `sbc`: reads its role, enters its jail, runs it.
-//!
-//! No role exists in this version; the binary says so and what it is.
+//! The program `sbc`: reads what it is to do, and does it.
 
 mod check;
+mod cli;
+mod ipc;
+mod listen;
+mod roles;
+mod run;
 
 use std::process::ExitCode;
 
+const USAGE: &str = "\
+usage: sbc run FILE                runs a node
+       sbc cli -c 'show calls'     asks a node
+       sbc check FILE              says all that is wrong with a configuration
+       sbc schema                  prints its JSON schema
+       sbc explain SBC-nnnn        says what a code means
+       sbc version
+";
+
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args
-        .first()
-        .is_some_and(|command| check::COMMANDS.contains(&command.as_str()))
-    {
-        return check::run(&args);
+    let (command, rest) = match args.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("", &[][..]),
+    };
+    match command {
+        "run" => {
+            diary();
+            run::run(rest)
+        }
+        "role" => {
+            diary();
+            role(rest)
+        }
+        "cli" => cli::run(rest),
+        "version" | "--version" => {
+            println!("sbc {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        command if check::COMMANDS.contains(&command) => check::run(&args),
+        _ => {
+            eprint!("{USAGE}");
+            ExitCode::from(2)
+        }
     }
-    eprintln!(
-        "sbc {}: a session border controller; no role runs in this version",
-        env!("CARGO_PKG_VERSION")
-    );
-    ExitCode::from(2)
+}
+
+/// A child of `sbc run`; nobody types this.
+fn role(rest: &[String]) -> ExitCode {
+    let role = rest.first().and_then(|word| roles::Role::of(word));
+    let Some(role) = role else {
+        eprint!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match roles::run(role) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(role = role.word(), "{error:#}");
+            ExitCode::from(1)
+        }
+    }
+}
+
+/// Events go to standard error, a line each; `SBC_LOG` says which.
+fn diary() {
+    let level = std::env::var("SBC_LOG").unwrap_or_default();
+    let level = level.parse().unwrap_or(tracing::Level::INFO);
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
 }

@@ -32,6 +32,8 @@ pub enum Input {
     Unreachable { to: Destination },
     /// The relay noticed something.
     Media(MediaEvent),
+    /// The relay was started anew and knows no stream.
+    RelayIsNew,
     /// The moment that [`crate::Engine::next_wakeup`] named has come.
     Wakeup,
     /// A call that was up before a restart: its key and its record.

@@ -47,7 +47,7 @@ impl Call {
     /// before is not taken for the next.
     fn stream_key(&self) -> StreamKey {
         let attempt = u64::try_from(self.current.unwrap_or(0) + self.attempt_shift).unwrap_or(0);
-        StreamKey(u64::from(self.key) << ATTEMPT_BITS | attempt & 0xff)
+        StreamKey(attempt << ATTEMPT_SHIFT | u64::from(self.key))
     }
 
     /// Programs the row of a call that just began.
@@ -120,8 +120,15 @@ impl Leg {
     }
 }
 
-/// The low bits of a stream's key count the attempts of its call.
-pub const ATTEMPT_BITS: u32 = 8;
+/// The low bits of a stream's key are its call's, so that calls spread over the
+/// threads of the relay; above them the attempts of the call are counted.
+const ATTEMPT_SHIFT: u32 = 32;
+
+/// Returns the key of the call that a stream is of.
+#[must_use]
+pub fn call_of(stream: StreamKey) -> u32 {
+    u32::try_from(stream.0 & u64::from(u32::MAX)).unwrap_or(0)
+}
 
 /// Returns which stream an event is of.
 #[must_use]

@@ -10,6 +10,7 @@ mod restore;
 mod views;
 
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use sbc_config::{Node, Socket};
 use sbc_sip::Instant;
@@ -24,7 +25,7 @@ use sbc_sip::wire::{Frame, Malformed};
 
 use crate::Side;
 use crate::call::Call;
-use crate::call::media::{ATTEMPT_BITS, stream_of};
+use crate::call::media::{call_of, stream_of};
 use crate::door::{Input, Outbox, Step, Wish};
 use crate::random::Random;
 
@@ -82,8 +83,14 @@ impl Engine {
                 }
             }
             Input::Media(event) => {
-                let key = u32::try_from(stream_of(&event).0 >> ATTEMPT_BITS).unwrap_or(0);
+                let key = call_of(stream_of(&event));
                 self.with_call(key, |call, desk| call.media(desk, &event));
+            }
+            Input::RelayIsNew => {
+                let keys: Vec<u32> = self.calls.keys().copied().collect();
+                for key in keys {
+                    self.with_call(key, Call::program_again);
+                }
             }
             Input::Wakeup => {}
             Input::Restore { key, record } => self.restore(key, &record),

@@ -1,0 +1,129 @@
+//! The words of each pair of roles: one enum per direction, `postcard` behind
+//! a version byte.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::channel::Broken;
+
+/// The version of all messages. Roles of one node run one binary, so another
+/// version means a packet that was never ours.
+pub const VERSION: u8 = 1;
+
+/// A packet is at most this long: a call record (2 KiB), a stream row or a page
+/// of an answer fit many times over.
+pub const PACKET_MAX: usize = 64 * 1024;
+
+/// A message that can pass between roles.
+pub trait Packet: Serialize + DeserializeOwned {
+    /// Returns the packet.
+    ///
+    /// # Errors
+    /// [`Broken::TooLong`] over [`PACKET_MAX`].
+    fn encode(&self) -> Result<Vec<u8>, Broken> {
+        let mut bytes = vec![VERSION];
+        bytes = postcard::to_extend(self, bytes).map_err(|_| Broken::Unreadable)?;
+        if bytes.len() > PACKET_MAX {
+            return Err(Broken::TooLong(bytes.len()));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the message of a packet.
+    ///
+    /// # Errors
+    /// [`Broken::Unreadable`] for another version, an unknown word, or bytes
+    /// left over.
+    fn decode(bytes: &[u8]) -> Result<Self, Broken> {
+        let (&version, rest) = bytes.split_first().ok_or(Broken::Unreadable)?;
+        if version != VERSION {
+            return Err(Broken::Unreadable);
+        }
+        match postcard::take_from_bytes(rest) {
+            Ok((message, [])) => Ok(message),
+            _ => Err(Broken::Unreadable),
+        }
+    }
+}
+
+/// What `init` says to any child.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ToChild {
+    /// The first word. With it: a sealed file with the configuration's text.
+    Configuration { revision: u32 },
+    /// With it: one socket for each listener, in this order.
+    Listeners(Vec<ListenerName>),
+    /// With it: one end of a pair with that role. It replaces an older end.
+    Neighbour(Neighbour),
+    /// One established call of before (`signal` only).
+    Journal { key: u32, record: Vec<u8> },
+    /// The last word of the start: begin.
+    Begin,
+    /// Are you there? Answer with [`FromChild::Here`].
+    There(u32),
+    /// End in order.
+    Stop,
+}
+
+/// A listening socket and what it is for.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct ListenerName {
+    pub address: std::net::SocketAddr,
+    pub tcp: bool,
+}
+
+/// A role that another role talks to.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+pub enum Neighbour {
+    Signal,
+    Relay,
+    Console,
+}
+
+/// What a child says to `init`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum FromChild {
+    /// It runs.
+    Ready,
+    Here(u32),
+    /// Keep this record of an established call.
+    Keep {
+        key: u32,
+        record: Vec<u8>,
+    },
+    Forget {
+        key: u32,
+    },
+}
+
+/// What `signal` says to `relay`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub enum ToRelay {
+    Program(Box<sbc_media::stream::StreamRow>),
+    Withdraw(sbc_media::stream::StreamKey),
+}
+
+/// What `signal` says to `console`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ToConsole {
+    /// A page of the answer to a question.
+    Answer { id: u64, page: String, last: bool },
+}
+
+/// What `relay` and `console` say to `signal`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub enum ToSignal {
+    Media(sbc_media::stream::MediaEvent),
+    /// A question of the console: an operation with its arguments as JSON.
+    Ask {
+        id: u64,
+        operation: String,
+        arguments: String,
+    },
+}
+
+impl Packet for ToChild {}
+impl Packet for FromChild {}
+impl Packet for ToConsole {}
+impl Packet for ToRelay {}
+impl Packet for ToSignal {}

@@ -1,0 +1,92 @@
+//! The start of a child: words of `init` come in over standard input, all that
+//! the role works with goes out.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::{Context, bail};
+use rustix::event::{PollFd, PollFlags, poll};
+use sbc_config::Node;
+
+use crate::ipc::{Channel, FromChild, ListenerName, Neighbour, Received, ToChild};
+
+/// The way to `init`.
+pub type Control = Channel<FromChild, ToChild>;
+
+/// What a role is started with.
+#[derive(Debug)]
+pub struct Briefing {
+    pub control: Control,
+    pub node: Node,
+    pub listeners: Vec<(ListenerName, OwnedFd)>,
+    pub neighbours: BTreeMap<Neighbour, OwnedFd>,
+    /// Records of calls that were up before a restart.
+    pub journal: Vec<(u32, Vec<u8>)>,
+}
+
+impl Briefing {
+    /// Reads everything up to the word to begin. The process ends with its
+    /// parent from here on.
+    ///
+    /// # Errors
+    /// When the parent is gone or says something that is no briefing.
+    pub fn read() -> anyhow::Result<Self> {
+        let signal = rustix::process::Signal::KILL;
+        rustix::process::set_parent_process_death_signal(Some(signal))?;
+        let control = Control::new(std::io::stdin().as_fd().try_clone_to_owned()?)?;
+        let mut text = None;
+        let mut listeners = Vec::new();
+        let mut neighbours = BTreeMap::new();
+        let mut journal = Vec::new();
+        let mut scratch = Vec::new();
+        loop {
+            let received = next(&control, &mut scratch)?;
+            match received.message {
+                ToChild::Configuration { .. } => {
+                    text = Some(read_text(received.descriptors)?);
+                }
+                ToChild::Listeners(names) => {
+                    listeners.extend(names.into_iter().zip(received.descriptors));
+                }
+                ToChild::Neighbour(name) => {
+                    let ends = received.descriptors.into_iter().map(|end| (name, end));
+                    neighbours.extend(ends);
+                }
+                ToChild::Journal { key, record } => journal.push((key, record)),
+                ToChild::Begin => break,
+                ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
+                ToChild::Stop => bail!("stopped before the start"),
+            }
+        }
+        let text = text.context("no configuration came")?;
+        let node = sbc_config::check(&text).node;
+        Ok(Self {
+            control,
+            node: node.context("the configuration makes no sense")?,
+            listeners,
+            neighbours,
+            journal,
+        })
+    }
+}
+
+fn next(control: &Control, scratch: &mut Vec<u8>) -> anyhow::Result<Received<ToChild>> {
+    loop {
+        if let Some(received) = control.receive(scratch)? {
+            return Ok(received);
+        }
+        poll(&mut [PollFd::new(control, PollFlags::IN)], None)?;
+    }
+}
+
+fn read_text(descriptors: Vec<OwnedFd>) -> anyhow::Result<String> {
+    let file = descriptors.into_iter().next();
+    let mut file = std::fs::File::from(file.context("no configuration came along")?);
+    // The file is shared with other children, and so is its position.
+    use std::io::Seek as _;
+    file.rewind()?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,178 @@
+//! One child of `init`: letters to it come in, what it says and its end go out.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, interval, timeout};
+
+use super::super::Role;
+use super::Settings;
+use crate::ipc::{Broken, Channel, FromChild, ToChild, pair};
+
+/// Letters that wait for a child that does not read. Its whole start, with the
+/// journal of a full node, fits; over it the child counts as hung.
+const LETTERS_MAX: usize = 16 * 1024;
+
+/// A child that does not answer this long is hung and is ended.
+const HUNG_AFTER: Duration = Duration::from_secs(3);
+
+/// A child that was asked to stop has this long.
+const STOPS_WITHIN: Duration = Duration::from_secs(2);
+
+/// One message to a child, with its descriptors.
+#[derive(Debug)]
+pub struct Letter {
+    pub message: ToChild,
+    pub descriptors: Vec<Arc<OwnedFd>>,
+}
+
+impl From<ToChild> for Letter {
+    fn from(message: ToChild) -> Self {
+        Self {
+            message,
+            descriptors: Vec::new(),
+        }
+    }
+}
+
+/// What happened to a child.
+#[derive(Debug)]
+pub enum Event {
+    Said(FromChild),
+    /// It ended, or was ended because it hung.
+    Ended {
+        why: String,
+    },
+}
+
+/// The way to a running child.
+#[derive(Debug)]
+pub struct Running {
+    letters: mpsc::Sender<Letter>,
+    pub pid: Option<u32>,
+}
+
+impl Running {
+    /// Starts `role` and minds it in a task of its own; everything it says and
+    /// its end arrive at `events` under `generation`.
+    ///
+    /// # Errors
+    /// When the kernel refuses the process or the pair.
+    pub fn start(
+        role: Role,
+        generation: u64,
+        settings: &Settings,
+        events: mpsc::Sender<(Role, u64, Event)>,
+    ) -> io::Result<Self> {
+        let (ours, theirs) = pair()?;
+        let channel = Channel::new(ours)?.registered()?;
+        let child = Command::new("/proc/self/exe")
+            .arg0(format!("sbc-{}", role.word()))
+            .args(["role", role.word()])
+            .envs(settings.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::from(theirs))
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id();
+        let (letters, inbox) = mpsc::channel(LETTERS_MAX);
+        tokio::task::spawn_local(async move {
+            let why = mind(child, channel, inbox, |said| {
+                events.try_send((role, generation, Event::Said(said)))
+            })
+            .await;
+            // The supervisor has gone if nobody listens; then all ends anyway.
+            let _gone = events.send((role, generation, Event::Ended { why })).await;
+        });
+        Ok(Self { letters, pid })
+    }
+
+    /// Sends a letter; a child that has too many unread is ended by its minder.
+    pub fn send(&self, letter: impl Into<Letter>) {
+        let _hung = self.letters.try_send(letter.into());
+    }
+}
+
+type Pair = AsyncFd<Channel<ToChild, FromChild>>;
+type Overrun = mpsc::error::TrySendError<(Role, u64, Event)>;
+
+async fn mind(
+    mut child: Child,
+    channel: Pair,
+    mut inbox: mpsc::Receiver<Letter>,
+    say: impl Fn(FromChild) -> Result<(), Overrun>,
+) -> String {
+    let mut heard = Instant::now();
+    let mut asks = interval(HUNG_AFTER / 3);
+    let mut scratch = Vec::new();
+    let why = loop {
+        tokio::select! {
+            status = child.wait() => {
+                return status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            }
+            letter = inbox.recv() => {
+                let Some(letter) = letter else { break "asked to stop".to_owned() };
+                if let Err(broken) = post(&channel, &letter).await {
+                    break broken;
+                }
+            }
+            ready = channel.readable() => {
+                let Ok(mut ready) = ready else { break "its pair is broken".to_owned() };
+                match channel.get_ref().receive(&mut scratch) {
+                    Ok(Some(received)) => {
+                        heard = Instant::now();
+                        if say(received.message).is_err() {
+                            break "it says more than can be heard".to_owned();
+                        }
+                    }
+                    Ok(None) => ready.clear_ready(),
+                    // Its exit status follows and says more.
+                    Err(Broken::Gone) => ready.clear_ready(),
+                    Err(broken) => break broken.to_string(),
+                }
+            }
+            now = asks.tick() => {
+                if now.duration_since(heard) > HUNG_AFTER {
+                    break format!("hung for {HUNG_AFTER:?}");
+                }
+                let letter = Letter::from(ToChild::There(0));
+                if let Err(broken) = post(&channel, &letter).await {
+                    break broken;
+                }
+            }
+        }
+    };
+    end(child, &channel).await;
+    why
+}
+
+async fn post(channel: &Pair, letter: &Letter) -> Result<(), String> {
+    let descriptors: Vec<_> = letter.descriptors.iter().map(|fd| fd.as_fd()).collect();
+    let send = async {
+        loop {
+            let mut ready = channel.writable().await.map_err(|e| e.to_string())?;
+            match channel.get_ref().send(&letter.message, &descriptors) {
+                Err(Broken::Full) => ready.clear_ready(),
+                // Its exit status follows and says more.
+                Err(Broken::Gone) => return Ok(()),
+                other => return other.map_err(|e| e.to_string()),
+            }
+        }
+    };
+    timeout(HUNG_AFTER, send)
+        .await
+        .unwrap_or_else(|_| Err(format!("read nothing for {HUNG_AFTER:?}")))
+}
+
+/// Asks the child to stop, and ends it when it does not.
+async fn end(mut child: Child, channel: &Pair) {
+    let _gone = post(channel, &ToChild::Stop.into()).await;
+    if timeout(STOPS_WITHIN, child.wait()).await.is_err() {
+        let _gone = child.kill().await;
+    }
+}

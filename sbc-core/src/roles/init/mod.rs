@@ -1,0 +1,233 @@
+//! The supervisor: a checked configuration comes in, listening sockets are
+//! opened, children are started, watched and started again. It parses nothing
+//! that comes from a network, and it keeps what a child's death must not lose:
+//! the listening sockets and the call journal.
+
+mod backoff;
+mod child;
+mod journal;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use sbc_config::Node;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::{Role, TABLE};
+use crate::ipc::{FromChild, ListenerName, ToChild, pair};
+use crate::listen;
+use backoff::Backoff;
+use child::{Event, Letter, Running};
+use journal::Journal;
+
+/// Words of children that wait for the supervisor; a burst of journal records
+/// of a full node fits.
+const EVENTS_MAX: usize = 16 * 1024;
+
+/// All that the node holds while children come and go.
+struct Supervisor {
+    configuration: Arc<OwnedFd>,
+    listeners: Vec<(ListenerName, Arc<OwnedFd>)>,
+    journal: Journal,
+    children: BTreeMap<Role, Kept>,
+    events: mpsc::Sender<(Role, u64, Event)>,
+    settings: Settings,
+    started: Instant,
+}
+
+/// Variables of the children's environment.
+pub type Settings = Vec<(&'static str, std::path::PathBuf)>;
+
+/// What is kept of a role across its processes.
+#[derive(Default)]
+struct Kept {
+    running: Option<Running>,
+    generation: u64,
+    backoff: Backoff,
+}
+
+/// Runs the node that `text` describes until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When a listening socket cannot be opened or a child cannot be started; the
+/// message names it.
+pub fn run(text: &str, node: &Node, settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, supervise(text, node, settings))
+}
+
+async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Result<()> {
+    let (events, mut inbox) = mpsc::channel(EVENTS_MAX);
+    let mut supervisor = Supervisor {
+        configuration: Arc::new(sealed(text).context("cannot hold the configuration")?),
+        listeners: listen::open_all(node)?,
+        journal: Journal::default(),
+        children: BTreeMap::new(),
+        events,
+        settings,
+        started: Instant::now(),
+    };
+    for (role, _, _) in TABLE {
+        supervisor.start(role)?;
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut restarts: Vec<(tokio::time::Instant, Role)> = Vec::new();
+    loop {
+        restarts.sort_unstable_by_key(|&(due, _)| std::cmp::Reverse(due));
+        let next = restarts.last().copied();
+        let due = next.map_or_else(far, |(due, _)| due);
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            () = tokio::time::sleep_until(due) => {
+                restarts.pop();
+                if let Some((_, role)) = next {
+                    supervisor.start(role)?;
+                }
+            }
+            event = inbox.recv() => {
+                let Some((role, generation, event)) = event else { break };
+                if let Some(pause) = supervisor.note(role, generation, event) {
+                    restarts.push((tokio::time::Instant::now() + pause, role));
+                }
+            }
+        }
+    }
+    supervisor.stop(&mut inbox).await;
+    Ok(())
+}
+
+fn far() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(3600)
+}
+
+impl Supervisor {
+    /// Starts `role` and tells it all it needs, then begins.
+    fn start(&mut self, role: Role) -> anyhow::Result<()> {
+        let kept = self.children.entry(role).or_default();
+        kept.generation += 1;
+        let running = Running::start(role, kept.generation, &self.settings, self.events.clone())
+            .with_context(|| format!("cannot start role {}", role.word()))?;
+        tracing::info!(role = role.word(), pid = running.pid, "started");
+        running.send(Letter {
+            message: ToChild::Configuration { revision: 1 },
+            descriptors: vec![Arc::clone(&self.configuration)],
+        });
+        if role == Role::Signal {
+            self.brief_signal(&running);
+        }
+        kept_at(&mut self.children, role).running = Some(running);
+        for &other in role.neighbours() {
+            self.introduce(role, other)?;
+        }
+        if let Some(running) = &kept_at(&mut self.children, role).running {
+            running.send(ToChild::Begin);
+        }
+        Ok(())
+    }
+
+    /// Hands over the listening sockets and every established call.
+    fn brief_signal(&self, running: &Running) {
+        for part in self.listeners.chunks(crate::ipc::DESCRIPTORS_MAX) {
+            running.send(Letter {
+                message: ToChild::Listeners(part.iter().map(|(name, _)| name.clone()).collect()),
+                descriptors: part.iter().map(|(_, socket)| Arc::clone(socket)).collect(),
+            });
+        }
+        for (key, record) in self.journal.records() {
+            let record = record.to_vec();
+            running.send(ToChild::Journal { key, record });
+        }
+    }
+
+    /// Makes a fresh pair and hands one end to each of the two, if both run.
+    fn introduce(&mut self, one: Role, other: Role) -> io::Result<()> {
+        let (a, b) = pair()?;
+        let ends = [(one, other, a), (other, one, b)];
+        if ends
+            .iter()
+            .any(|(role, _, _)| kept_at(&mut self.children, *role).running.is_none())
+        {
+            return Ok(());
+        }
+        for (role, neighbour, end) in ends {
+            if let Some(running) = &kept_at(&mut self.children, role).running {
+                running.send(Letter {
+                    message: ToChild::Neighbour(neighbour.neighbour()),
+                    descriptors: vec![Arc::new(end)],
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what a child said or that it ended. Returns the pause after which
+    /// it is to start again.
+    fn note(&mut self, role: Role, generation: u64, event: Event) -> Option<Duration> {
+        let kept = kept_at(&mut self.children, role);
+        if kept.generation != generation {
+            return None;
+        }
+        match event {
+            Event::Said(FromChild::Keep { key, record }) => self.journal.keep(key, record),
+            Event::Said(FromChild::Forget { key }) => self.journal.forget(key),
+            Event::Said(FromChild::Ready) => tracing::info!(role = role.word(), "ready"),
+            Event::Said(FromChild::Here(_)) => {}
+            Event::Ended { why } => {
+                kept.running = None;
+                let pause = kept.backoff.pause_after_death(self.started.elapsed());
+                let in_trouble = kept.backoff.in_trouble();
+                tracing::warn!(role = role.word(), why, ?pause, in_trouble, "role ended");
+                return Some(pause);
+            }
+        }
+        None
+    }
+
+    /// Lets every child end in order.
+    async fn stop(mut self, inbox: &mut mpsc::Receiver<(Role, u64, Event)>) {
+        let mut left = 0;
+        for kept in self.children.values_mut() {
+            // Without its letters a minder asks its child to stop.
+            left += usize::from(kept.running.take().is_some());
+        }
+        while left > 0 {
+            match inbox.recv().await {
+                Some((_, _, Event::Ended { .. })) => left -= 1,
+                Some(_) => {}
+                None => break,
+            }
+        }
+    }
+}
+
+fn kept_at(children: &mut BTreeMap<Role, Kept>, role: Role) -> &mut Kept {
+    children.entry(role).or_default()
+}
+
+/// Returns a file in memory that holds `text` and can never change.
+fn sealed(text: &str) -> io::Result<OwnedFd> {
+    use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+    let file = memfd_create(
+        "sbc-configuration",
+        MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
+    )?;
+    let mut rest = text.as_bytes();
+    while !rest.is_empty() {
+        let written = rustix::io::write(&file, rest)?;
+        rest = rest.get(written..).unwrap_or_default();
+    }
+    fcntl_add_seals(
+        &file,
+        SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE,
+    )?;
+    Ok(file)
+}

@@ -1,0 +1,153 @@
+//! The signal role: SIP sockets around the call engine, on one thread. What a
+//! peer sends is handled to its end before the next thing, so nothing of one
+//! call overtakes itself.
+
+pub use books::{LADDERS, RECORDS};
+
+mod books;
+mod desk;
+mod ladders;
+mod questions;
+mod tcp;
+mod udp;
+mod words;
+
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::rand::{GetRandomFlags, getrandom};
+use sbc_call::{Engine, Input};
+use tokio::io::unix::AsyncFd;
+use tokio::time::sleep;
+
+use super::briefing::{Briefing, Control};
+use crate::ipc::{Broken, FromChild, Neighbour, ToChild};
+use desk::{Desk, Listener};
+use udp::Udp;
+
+/// Runs the role until `init` says stop.
+///
+/// # Errors
+/// When `init` is gone, or a socket it handed over cannot be used.
+pub fn run() -> anyhow::Result<()> {
+    let briefing = Briefing::read()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    tokio::task::LocalSet::new().block_on(&runtime, serve(briefing))
+}
+
+async fn serve(briefing: Briefing) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let epoch = u64::try_from(since_epoch.unwrap_or_default().as_millis()).unwrap_or(u64::MAX);
+    let mut seed = [0; 32];
+    getrandom(&mut seed, GetRandomFlags::empty())?;
+    let books = books::Books::open(&books::Places::from_environment());
+    let (listeners, accepting) = listeners(briefing.listeners)?;
+    let engine = Engine::new(briefing.node, seed, epoch);
+    let desk = Desk::new(engine, listeners, books, started);
+    desk.words.set_control(briefing.control);
+    for (name, end) in briefing.neighbours {
+        introduce(&desk, name, end);
+    }
+    for (key, record) in briefing.journal {
+        desk.handle(Input::Restore { key, record });
+    }
+    for index in 0..desk.listeners.len() {
+        tokio::task::spawn_local(udp::read(Rc::clone(&desk), index));
+    }
+    for (index, socket) in accepting {
+        tokio::task::spawn_local(tcp::accept(Rc::clone(&desk), index, socket));
+    }
+    tokio::task::spawn_local(wake(Rc::clone(&desk)));
+    desk.words.tell_init(&FromChild::Ready);
+    obey(&desk).await
+}
+
+type Accepting = Vec<(usize, OwnedFd)>;
+
+fn listeners(
+    handed: Vec<(crate::ipc::ListenerName, OwnedFd)>,
+) -> anyhow::Result<(Vec<Listener>, Accepting)> {
+    let (mut listeners, mut accepting) = (Vec::new(), Vec::new());
+    for (index, (name, socket)) in handed.into_iter().enumerate() {
+        let transport = if name.tcp {
+            sbc_config::Transport::Tcp
+        } else {
+            sbc_config::Transport::Udp
+        };
+        let at = sbc_config::Socket {
+            address: name.address,
+            transport,
+        };
+        let udp = if name.tcp {
+            accepting.push((index, socket));
+            None
+        } else {
+            Some(Udp::new(socket)?)
+        };
+        listeners.push(Listener { at, udp });
+    }
+    Ok((listeners, accepting))
+}
+
+/// Wakes the engine when it wants to be woken.
+async fn wake(desk: Rc<Desk>) {
+    loop {
+        let due = desk.next_wakeup();
+        let wait = due.map_or(Duration::from_secs(3600), |due| {
+            due.saturating_sub(desk.now())
+        });
+        tokio::select! {
+            () = sleep(wait) => desk.handle(Input::Wakeup),
+            () = desk.alarm.notified() => {}
+        }
+    }
+}
+
+/// Obeys `init` until it says stop or is gone.
+async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
+    let control = desk.words.control()?;
+    let control: AsyncFd<Control> = control.registered()?;
+    let mut scratch = Vec::new();
+    loop {
+        let mut ready = control.readable().await?;
+        let received = match control.get_ref().receive(&mut scratch) {
+            Ok(Some(received)) => received,
+            Ok(None) => {
+                ready.clear_ready();
+                continue;
+            }
+            Err(Broken::Unreadable) => continue,
+            Err(broken) => return Err(broken.into()),
+        };
+        match received.message {
+            ToChild::There(number) => desk.words.tell_init(&FromChild::Here(number)),
+            ToChild::Neighbour(name) => {
+                for end in received.descriptors {
+                    introduce(desk, name, end);
+                }
+                if name == Neighbour::Relay {
+                    // A new relay knows nothing: it hears every row again.
+                    desk.handle(Input::RelayIsNew);
+                }
+            }
+            ToChild::Stop => return Ok(()),
+            _ => {}
+        }
+    }
+}
+
+fn introduce(desk: &Rc<Desk>, name: Neighbour, end: OwnedFd) {
+    match name {
+        Neighbour::Relay => {
+            tokio::task::spawn_local(words::hear_relay(Rc::clone(desk), end));
+        }
+        Neighbour::Console => {
+            tokio::task::spawn_local(questions::answer(Rc::clone(desk), end));
+        }
+        Neighbour::Signal => {}
+    }
+}

@@ -1,0 +1,197 @@
+//! Questions of the console: an operation and its arguments come in, JSON goes
+//! out in pages. Nothing here waits, and nothing here stops a call.
+
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use sbc_call::ladder::{Ladder, Party};
+use sbc_call::{Input, Wish};
+use serde_json::{Value, json};
+
+use super::desk::Desk;
+use crate::ipc::{Broken, Channel, ToConsole, ToSignal};
+
+/// Octets of an answer in one packet; the rest follows.
+const PAGE: usize = 48 * 1024;
+
+/// Packets that wait for a console that reads slowly; an answer over it is cut,
+/// and the console says so.
+const WAITING_MAX: usize = 1024;
+
+type Console = Channel<ToConsole, ToSignal>;
+
+/// Answers the console until it is gone.
+pub async fn answer(desk: Rc<Desk>, end: OwnedFd) {
+    let Ok(Ok(console)) = Console::new(end).map(Console::registered) else {
+        return;
+    };
+    let mut scratch = Vec::new();
+    let mut waiting = std::collections::VecDeque::new();
+    loop {
+        tokio::select! {
+            ready = console.readable() => {
+                let Ok(mut ready) = ready else { return };
+                match console.get_ref().receive(&mut scratch) {
+                    Ok(Some(received)) => {
+                        if let ToSignal::Ask { id, operation, arguments } = received.message {
+                            let text = asked(&desk, &operation, &arguments);
+                            waiting.extend(pages(id, &text).take(WAITING_MAX));
+                        }
+                    }
+                    Ok(None) => ready.clear_ready(),
+                    Err(Broken::Unreadable) => {}
+                    Err(_) => return,
+                }
+            }
+            ready = console.writable(), if !waiting.is_empty() => {
+                let Ok(mut ready) = ready else { return };
+                while let Some(word) = waiting.front() {
+                    match console.get_ref().send(word, &[]) {
+                        Err(Broken::Full) => { ready.clear_ready(); break; }
+                        _ => drop(waiting.pop_front()),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn pages(id: u64, text: &str) -> impl Iterator<Item = ToConsole> + '_ {
+    let mut rest = text;
+    let mut done = false;
+    std::iter::from_fn(move || {
+        if done {
+            return None;
+        }
+        let mut cut = PAGE.min(rest.len());
+        while !rest.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let (page, after) = rest.split_at(cut);
+        rest = after;
+        done = rest.is_empty();
+        Some(ToConsole::Answer {
+            id,
+            page: page.to_owned(),
+            last: done,
+        })
+    })
+}
+
+/// Returns `{"ok": …}` or `{"error": …}`.
+fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
+    let arguments: Value = serde_json::from_str(arguments).unwrap_or(Value::Null);
+    let answer = match operation {
+        "calls.list" => Ok(json!(desk.look(sbc_call::Engine::calls))),
+        "calls.show" => show(desk, &arguments),
+        "calls.clear" => clear(desk, &arguments),
+        "peers.list" => Ok(json!(desk.look(sbc_call::Engine::peers))),
+        "peers.drain" => drain(desk, &arguments),
+        "limits.list" => Ok(json!(limits(desk))),
+        "counters.list" => Ok(json!(counters(desk))),
+        "held.list" => Ok(json!(desk.look(sbc_call::Engine::held))),
+        _ => Err(("SBC-3001", format!("no operation {operation:?}"))),
+    };
+    match answer {
+        Ok(value) => json!({ "ok": value }).to_string(),
+        Err((code, message)) => {
+            json!({ "error": { "code": code, "message": message } }).to_string()
+        }
+    }
+}
+
+type Answered = Result<Value, (&'static str, String)>;
+
+fn key_of(arguments: &Value) -> Result<u32, (&'static str, String)> {
+    let key = arguments.get("call").and_then(Value::as_u64);
+    let key = key.and_then(|key| u32::try_from(key).ok());
+    key.ok_or(("SBC-3002", "which call? a number is needed".to_owned()))
+}
+
+fn show(desk: &Rc<Desk>, arguments: &Value) -> Answered {
+    let key = key_of(arguments)?;
+    name(desk, key);
+    let ladders = desk.ladders.borrow();
+    let ladder: Option<&Ladder> = ladders.get(key);
+    ladder
+        .map(|ladder| json!(ladder))
+        .ok_or(("SBC-3003", format!("no call {key} is known any more")))
+}
+
+/// Puts the names of a call that lasts at the head of its ladder.
+fn name(desk: &Rc<Desk>, key: u32) {
+    let found = desk.look(|engine| {
+        let call = engine.calls().into_iter().find(|call| call.call == key)?;
+        let peers = engine.peers();
+        let party = |name: &str| {
+            let place = peers.iter().find(|peer| peer.name == name);
+            Party {
+                name: name.to_owned(),
+                place: place.map(|peer| peer.target.clone()).unwrap_or_default(),
+            }
+        };
+        let both = [party(&call.peer_a), party(&call.peer_b)];
+        Some((call.id, both))
+    });
+    if let Some((id, parties)) = found {
+        desk.ladders.borrow_mut().describe(key, &id, parties);
+    }
+}
+
+fn clear(desk: &Rc<Desk>, arguments: &Value) -> Answered {
+    let call = key_of(arguments)?;
+    if !desk.look(|engine| engine.calls().iter().any(|known| known.call == call)) {
+        return Err(("SBC-3003", format!("no call {call} is up")));
+    }
+    desk.handle(Input::Operator(Wish::Clear { call }));
+    Ok(json!({ "cleared": call }))
+}
+
+fn drain(desk: &Rc<Desk>, arguments: &Value) -> Answered {
+    let text = |field| arguments.get(field).and_then(Value::as_str);
+    let on = arguments.get("on").and_then(Value::as_bool).unwrap_or(true);
+    let name = text("name").and_then(sbc_config::Name::new);
+    let peer = match (text("kind"), name) {
+        (Some("trunk"), Some(name)) => sbc_config::PeerName::Trunk(name),
+        (Some("mediation"), Some(name)) => sbc_config::PeerName::Mediation(name),
+        _ => {
+            return Err((
+                "SBC-3002",
+                "which peer? kind and name are needed".to_owned(),
+            ));
+        }
+    };
+    let known = desk.look(|engine| {
+        let mut peers = engine.peers().into_iter();
+        peers.any(|known| known.kind == peer.kind() && known.name == peer.name().as_str())
+    });
+    if !known {
+        return Err(("SBC-3003", format!("no peer {peer}")));
+    }
+    desk.handle(Input::Operator(Wish::Drain { peer, on }));
+    Ok(json!({ "drained": on }))
+}
+
+fn limits(desk: &Rc<Desk>) -> Vec<sbc_call::view::Limit> {
+    let mut limits = desk.look(sbc_call::Engine::limits);
+    limits.push(sbc_call::view::Limit {
+        name: "connections".to_owned(),
+        used: u64::try_from(desk.tcp.count()).unwrap_or(u64::MAX),
+        limit: u64::MAX,
+        hits: desk.tcp.refused.get(),
+    });
+    limits
+}
+
+fn counters(desk: &Rc<Desk>) -> sbc_call::view::Counters {
+    let mut counters = desk.look(sbc_call::Engine::counters);
+    let unsent = desk.listeners.iter().filter_map(|l| l.udp.as_ref());
+    let unsent: u64 = unsent.map(|udp| udp.unsent.get()).sum();
+    counters.extend([
+        ("datagrams-unsent".to_owned(), unsent),
+        ("words-lost".to_owned(), desk.words.lost.get()),
+        ("echoes-dropped".to_owned(), desk.dropped_echoes.get()),
+        ("ladders-evicted".to_owned(), desk.ladders.borrow().evicted),
+    ]);
+    counters
+}
