@@ -146,3 +146,6 @@ fn display(from: &NameAddr<'_>) -> Option<String> {
         .collect();
     (!clean.is_empty()).then_some(clean)
 }
+
+#[cfg(test)]
+mod tests;

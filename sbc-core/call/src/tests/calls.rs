@@ -275,3 +275,131 @@ fn an_invite_without_an_offer_gets_ours_in_the_answer() {
     bench.receive(ITSP, &ack);
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
 }
+
+/// RFC 3261 §11.2: OPTIONS is answered as an INVITE would be, at once.
+#[test]
+fn options_are_answered_with_what_we_can_do() {
+    let mut bench = Bench::new();
+    let ask = invite("+49691231042", "").replace("INVITE", "OPTIONS");
+    bench.receive(ITSP, &ask);
+    let answer = bench.sent(ITSP, "200");
+    for name in [Name::Allow, Name::Supported, Name::Accept] {
+        assert!(answer.first(name).is_some(), "{name:?}");
+    }
+}
+
+/// RFC 3261 §16.6: nobody rings for ever.
+#[test]
+fn a_server_that_rings_for_three_minutes_is_given_up() {
+    let mut bench = Bench::new();
+    let out = ringing(&mut bench);
+    bench.run(Duration::from_secs(180));
+    let to_server = bench
+        .sent
+        .iter()
+        .filter(|(to, _)| to.remote.to_string() == MED_1);
+    let told: alloc::vec::Vec<String> = to_server.map(|(_, frame)| start(frame)).collect();
+    assert!(told.contains(&"CANCEL".to_string()), "{told:?}");
+    let _ = out;
+}
+
+/// RFC 3311 §4, §5.2: an UPDATE of the peer that changes nothing is answered.
+#[test]
+fn an_update_without_an_offer_is_a_refresh() {
+    let mut bench = Bench::new();
+    let (_, answer) = talking(&mut bench);
+    assert!(answer.first(Name::Allow).unwrap().contains("UPDATE"));
+    bench.receive(ITSP, &alice(&answer, "UPDATE", 2, ""));
+    bench.sent(ITSP, "200");
+    assert!(bench.sent.is_empty());
+}
+
+/// RFC 3261 §16.3: what went round through somebody else is recognised.
+#[test]
+fn an_invite_that_comes_back_with_a_via_of_ours_is_a_loop() {
+    let mut bench = Bench::new();
+    let out = ringing(&mut bench);
+    let via = out.first(Name::Via).unwrap();
+    let looped = invite("+49691231043", "").replace("CSeq", &format!("Via: {via}\r\nCSeq"));
+    bench.receive(ITSP, &looped);
+    bench.sent(ITSP, "482");
+}
+
+/// RFC 3261 §8.2.2.3, §21.4.6, §21.4.21, §21.5.2.
+#[test]
+fn what_is_beyond_us_is_named() {
+    let mut bench = Bench::new();
+    let plain = invite("+49691231042", "");
+    bench.receive(
+        ITSP,
+        &plain.replace("CSeq: ", "Require: unheard-of\r\nCSeq: "),
+    );
+    let refused = bench.sent(ITSP, "420");
+    assert_eq!(refused.first(Name::Unsupported), Some("unheard-of"));
+    bench.receive(
+        ITSP,
+        &plain
+            .replace("INVITE", "SUBSCRIBE")
+            .replace("z9hG4bKa1", "z9hG4bKs1")
+            .replace("CSeq: ", "Event: x\r\nCSeq: "),
+    );
+    let refused = bench.sent(ITSP, "405");
+    assert!(refused.first(Name::Allow).unwrap().contains("INVITE"));
+    bench.receive(
+        ITSP,
+        &plain
+            .replace("INVITE", "DANCE")
+            .replace("z9hG4bKa1", "z9hG4bKd1"),
+    );
+    bench.sent(ITSP, "501");
+    bench.receive(
+        ITSP,
+        &plain
+            .replace("Max-Forwards: 30", "Max-Forwards: 0")
+            .replace("z9hG4bKa1", "z9hG4bKm1")
+            .replace("call-", "hops-"),
+    );
+    bench.sent(ITSP, "483");
+}
+
+/// RFC 3261 §20.33: a call too many is told when to come again.
+#[test]
+fn a_full_trunk_is_503_with_retry_after_and_an_emergency_call_passes() {
+    let mut bench = Bench::new();
+    for number in ["+49691231001", "+49691231002"] {
+        bench.receive(ITSP, &invite(number, &sdp("172.20.31.1", 4000, "sendrecv")));
+        bench.sent(ITSP, "100");
+        bench.sent(MED_1, "INVITE");
+    }
+    bench.receive(
+        ITSP,
+        &invite("+49691231003", &sdp("172.20.31.1", 4000, "sendrecv")),
+    );
+    let refused = bench.sent(ITSP, "503");
+    assert_eq!(refused.first(Name::RetryAfter), Some("5"));
+    let help = invite("112", &sdp("10.20.120.2", 4000, "sendrecv"))
+        .replace("UDP 172.20.31.1", "TCP 10.20.120.2:5068")
+        .replace("alice@172.20.31.1:5060", "alice@10.20.120.2:5068");
+    bench.receive(MED_1, &help);
+    bench.sent(MED_1, "100");
+    let out = bench.sent(ITSP, "INVITE");
+    assert!(out.head().starts_with("INVITE sip:112@"), "{}", out.head());
+}
+
+/// The journal: a call goes on after a restart, and either side can end it.
+#[test]
+fn a_call_survives_a_restart_by_its_record() {
+    let mut bench = Bench::new();
+    let (out, answer) = talking(&mut bench);
+    let (key, record) = bench.kept.clone().expect("a record");
+    assert!(record.len() <= 2048, "{}", record.len());
+    let mut after = Bench::new();
+    after.input(crate::Input::Restore { key, record });
+    after.receive(ITSP, &alice(&answer, "BYE", 2, ""));
+    after.sent(ITSP, "200");
+    let bye = after.sent(MED_1, "BYE");
+    assert_eq!(bye.first(Name::CallId), out.first(Name::CallId));
+    after.receive(MED_1, &reply(&bye, "200 OK", "bob", ""));
+    assert_eq!(after.stories.len(), 1);
+    after.assert_nothing_left();
+}

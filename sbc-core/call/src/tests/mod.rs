@@ -28,6 +28,8 @@ pub struct Bench {
     pub sent: Vec<(Destination, Frame)>,
     pub out: Outbox,
     pub stories: Vec<String>,
+    /// The latest record for the journal.
+    pub kept: Option<(u32, Vec<u8>)>,
 }
 
 fn node() -> Node {
@@ -64,6 +66,7 @@ impl Bench {
             sent: Vec::new(),
             out: Outbox::default(),
             stories: Vec::new(),
+            kept: None,
         };
         bench.run(Duration::from_secs(2));
         for (to, asked) in core::mem::take(&mut bench.sent) {
@@ -74,7 +77,7 @@ impl Bench {
         bench
     }
 
-    fn input(&mut self, input: Input) {
+    pub fn input(&mut self, input: Input) {
         self.engine.handle(self.now, input, &mut self.out);
         self.drain();
     }
@@ -87,6 +90,11 @@ impl Bench {
         for transmit in out.transmits {
             let text = core::str::from_utf8(&transmit.bytes).unwrap();
             self.sent.push((transmit.to, frame(text)));
+        }
+        for command in out.journal {
+            if let crate::JournalCommand::Keep { key, record } = command {
+                self.kept = Some((key, record));
+            }
         }
         for command in out.relay {
             if let RelayCommand::Withdraw(key) = command {

@@ -1,5 +1,5 @@
 //! SIP over TCP: connections come and go, messages are framed from each and
-//! leave on the one that reaches their destination (RFC 3261 §18, RFC 5923).
+//! leave on the one that reaches their destination (RFC 3261 §18.1.1, §18.2.2).
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
