@@ -5,6 +5,7 @@ mod dialogs;
 mod digest;
 mod files;
 mod framing;
+mod media;
 mod transactions;
 mod values;
 
@@ -13,6 +14,7 @@ pub use dialogs::dialog;
 pub use digest::challenge;
 pub use files::config;
 pub use framing::{datagram, stream};
+pub use media::{rtcp, rtp, sdp};
 pub use transactions::transaction;
 pub use values::{headers, name_addr, uri, via};
 
@@ -28,6 +30,9 @@ pub const ALL: &[(&str, Target)] = &[
     ("headers", headers),
     ("multipart", multipart),
     ("name_addr", name_addr),
+    ("rtcp", rtcp),
+    ("rtp", rtp),
+    ("sdp", sdp),
     ("stream", stream),
     ("transaction", transaction),
     ("uri", uri),
