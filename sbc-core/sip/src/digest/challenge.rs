@@ -154,6 +154,10 @@ fn is_token(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "-.!%*_+`'~".contains(letter)
 }
 
+const fn is_control(letter: char) -> bool {
+    letter.is_ascii_control()
+}
+
 /// The parameters of one challenge as written, not yet judged.
 #[derive(Default)]
 struct Raw<'a> {
@@ -207,7 +211,10 @@ impl<'a> Raw<'a> {
             .find(|(known, _)| known.eq_ignore_ascii_case(name));
         self.malformed |= match (slot, value) {
             (None, Some(_)) => false,
-            (Some((_, slot)), Some(value)) if value.len() <= LONGEST => {
+            // A control octet, legal behind a backslash, cannot be repeated in our answer.
+            (Some((_, slot)), Some(value))
+                if value.len() <= LONGEST && !value.contains(is_control) =>
+            {
                 slot.replace(value).is_some()
             }
             (_, _) => true,

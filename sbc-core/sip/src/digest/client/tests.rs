@@ -212,6 +212,10 @@ fn each_unusable_challenge_says_why() {
             Unusable::Malformed,
         ),
         (
+            format!("Digest {usual}, opaque=\"a\\\0b\""),
+            Unusable::Malformed,
+        ),
+        (
             format!("Digest {usual}, opaque=\"{}\"", "x".repeat(1_025)),
             Unusable::Malformed,
         ),
