@@ -21,10 +21,9 @@ pub use values::{headers, name_addr, uri, via};
 /// A target: it takes any octets and panics when a promise is broken.
 pub type Target = fn(&[u8]);
 
-/// Every target by its name, for those who run all of them.
-pub const ALL: &[(&str, Target)] = &[
+/// The targets that octets from the network reach, by their names.
+pub const NETWORK: &[(&str, Target)] = &[
     ("challenge", challenge),
-    ("config", config),
     ("datagram", datagram),
     ("dialog", dialog),
     ("headers", headers),
