@@ -1,6 +1,7 @@
 //! The kit of the lab: what the tests and the `lab` tool share.
 
 mod allocations;
+pub mod kit;
 pub mod lab;
 mod skips;
 

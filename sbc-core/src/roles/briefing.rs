@@ -2,7 +2,6 @@
 //! the role works with goes out.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::{Context, bail};
@@ -80,13 +79,16 @@ fn next(control: &Control, scratch: &mut Vec<u8>) -> anyhow::Result<Received<ToC
     }
 }
 
+/// Reads the whole file by place: its position is shared with other children.
 fn read_text(descriptors: Vec<OwnedFd>) -> anyhow::Result<String> {
     let file = descriptors.into_iter().next();
-    let mut file = std::fs::File::from(file.context("no configuration came along")?);
-    // The file is shared with other children, and so is its position.
-    use std::io::Seek as _;
-    file.rewind()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text)?;
-    Ok(text)
+    let file = file.context("no configuration came along")?;
+    let (mut text, mut page) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        let at = u64::try_from(text.len())?;
+        match rustix::io::pread(&file, &mut page, at)? {
+            0 => return Ok(String::from_utf8(text)?),
+            length => text.extend_from_slice(page.get(..length).unwrap_or_default()),
+        }
+    }
 }

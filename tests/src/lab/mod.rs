@@ -1,5 +1,6 @@
 //! The name of an errand comes in, its exit status goes out.
 
+pub mod demo;
 mod fuzz;
 mod junit;
 mod need;
@@ -19,10 +20,10 @@ pub fn run(arguments: &[String]) -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["verify"] => verify::run(),
-        [absent @ ("demo" | "measure"), ..] => {
-            eprintln!(
-                "cargo {absent} does not exist in this version: the node places no calls yet"
-            );
+        ["demo"] => demo::run(),
+        ["phone", rest @ ..] => crate::kit::phone::run(rest),
+        [absent @ "measure", ..] => {
+            eprintln!("cargo {absent} does not exist in this version");
             ExitCode::from(CANNOT)
         }
         _ => {

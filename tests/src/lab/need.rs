@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// A program the checks run, the Debian package that brings it, and for what.
+#[derive(Clone, Copy)]
 struct Need {
     program: &'static str,
     package: &'static str,
@@ -24,9 +25,28 @@ const NEEDS: [Need; 2] = [
     },
 ];
 
+/// What the demo needs besides the checks.
+const DEMO: [Need; 2] = [
+    NEEDS[0],
+    Need {
+        program: "ip",
+        package: "iproute2",
+        why: "makes the networks of the scenes",
+    },
+];
+
 /// Returns what to say about the machine, or the one line that would mend it.
 pub fn provide() -> Result<String, String> {
-    let missing = missing(&NEEDS, is_installed);
+    provide_all(&NEEDS, "cargo verify")
+}
+
+/// The same for the demo.
+pub fn provide_for_demo() -> Result<String, String> {
+    provide_all(&DEMO, "cargo demo")
+}
+
+fn provide_all(needs: &[Need], errand: &str) -> Result<String, String> {
+    let missing = missing(needs, is_installed);
     if missing.is_empty() {
         return Ok("ok".into());
     }
@@ -40,7 +60,7 @@ pub fn provide() -> Result<String, String> {
     );
     if !is_root() {
         return Err(format!(
-            "run this as root, then again `cargo verify`:\n  {line}"
+            "run this as root, then again `{errand}`:\n  {line}"
         ));
     }
     println!("   {line}");

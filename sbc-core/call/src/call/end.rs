@@ -26,6 +26,7 @@ impl Call {
             return;
         }
         self.phase = Phase::Ending;
+        desk.calls = desk.calls.saturating_sub(1);
         self.guard = None;
         self.patience = None;
         self.end = Some(End {

@@ -333,7 +333,6 @@ impl Engine {
                 self.desk.tags.remove(&tag);
             }
             self.calls.remove(&key);
-            self.desk.calls = self.desk.calls.saturating_sub(1);
             return;
         }
         for (at, leg) in call.legs.iter().enumerate() {

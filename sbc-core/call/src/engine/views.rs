@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 
 use super::Engine;
 use crate::Side;
+use crate::call::{Call, Phase};
 use crate::peer::health::State;
 use crate::story::masked;
 use crate::view;
 
 impl Engine {
-    /// Returns every call, by its handle.
+    /// Returns every call that is up, by its handle. One that only waits for
+    /// repetitions is over.
     #[must_use]
     pub fn calls(&self) -> Vec<view::Call> {
         let name = |place: usize| {
@@ -18,8 +20,10 @@ impl Engine {
             peer.map_or_else(String::new, |peer| peer.name.name().to_string())
         };
         let now = self.desk.now;
+        let up = |call: &&alloc::boxed::Box<Call>| call.phase != Phase::Ending;
         self.calls
             .values()
+            .filter(up)
             .map(|call| {
                 let a = call.leg(Side::A).map(|leg| leg.peer);
                 let inward = a

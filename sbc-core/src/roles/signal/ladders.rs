@@ -66,8 +66,22 @@ impl Ladders {
         let Some(kept) = self.calls.get_mut(&story.record.call) else {
             return;
         };
-        kept.ladder.id.clone_from(&story.record.id);
+        let record = &story.record;
+        kept.ladder.id.clone_from(&record.id);
         kept.ladder.end = story.to_string();
+        let trunk = (&record.trunk, &record.mediation);
+        let inward = record.direction == "in";
+        let (a, b) = if inward { trunk } else { (trunk.1, trunk.0) };
+        let [left, right] = &mut kept.ladder.peers;
+        for (party, name, transport) in [
+            (left, a, &record.transport_a),
+            (right, b, &record.transport_b),
+        ] {
+            party.name.clone_from(name);
+            if party.place.is_empty() {
+                party.place.clone_from(transport);
+            }
+        }
     }
 
     /// Names the call and its peers, for a ladder of a call that lasts.

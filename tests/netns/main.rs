@@ -1,0 +1,51 @@
+//! The node as its users meet it: processes, sockets and media in namespaces of
+//! their own, played by the scenes of `cargo demo`.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sbc_tests::lab::demo;
+
+/// The lab's own program, which plays the telephones; `cargo test` builds it.
+fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_lab"))
+}
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
+}
+
+/// Calls both ways over UDP and TCP with a tone measured in both directions
+/// (RFC 3550), hold and resume (RFC 3264 §8.4), admission, an emergency call at
+/// a full trunk, failover, and a signal role that dies in the middle of a call.
+#[test]
+fn every_scene_of_the_demo_passes() {
+    let name = "every_scene_of_the_demo_passes";
+    if !demo::may_make_namespaces() {
+        sbc_tests::skip(name, "this machine lets us make no network namespaces");
+        return;
+    }
+    let failed = demo::play("dev", &program(), &folder(name)).expect("a stage");
+    assert_eq!(failed, 0, "scenes failed; the log above says which");
+    let drawings = std::fs::read_dir(folder(name)).unwrap().flatten();
+    let images = drawings.filter(|file| file.path().extension().is_some_and(|e| e == "svg"));
+    assert!(images.count() > 5, "ladders are drawn for the calls");
+}
+
+/// Nothing is left of a scene: no namespace of ours outlives its test.
+#[test]
+fn no_namespace_is_left_behind() {
+    if !demo::may_make_namespaces() {
+        sbc_tests::skip("no_namespace_is_left_behind", "no network namespaces here");
+        return;
+    }
+    let net = sbc_tests::kit::net::Net::make(&[]).expect("a namespace");
+    let name = net.name("node");
+    let listed = || {
+        let output = Command::new("ip").args(["netns", "list"]).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).contains(&name)
+    };
+    assert!(listed());
+    drop(net);
+    assert!(!listed());
+}

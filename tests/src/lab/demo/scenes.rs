@@ -1,0 +1,270 @@
+//! The scenes of the demo, each a function over the stage.
+
+use std::time::Duration;
+
+use super::{Shown, Stage, phone};
+use crate::kit::actor::Actor;
+
+type Scene = fn(&mut Stage) -> Shown;
+
+/// Every scene, in order.
+pub const ALL: [(&str, Scene); 9] = [
+    ("call in, UDP to TCP", call_in),
+    ("call out, TCP to UDP", call_out),
+    ("call in, TCP to TCP", call_in_tcp),
+    ("call out, TCP to TCP", call_out_tcp),
+    ("held and resumed", held),
+    ("trunk full", full),
+    ("112 at a full trunk", emergency),
+    ("Mediation Server dead", failover),
+    ("signal killed in a call", killed),
+];
+
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How much of what is heard has to be the tone of the other side.
+const CLEAR: f64 = 0.9;
+
+/// Numbers one party gives to a call.
+type Number = String;
+
+fn word(line: &str, place: usize) -> String {
+    line.split_whitespace()
+        .nth(place)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+/// `from` calls `number`; `to` answers. Returns what each calls the call.
+fn connect(from: &mut Actor, to: &mut Actor, number: &str) -> Result<(Number, Number), String> {
+    from.forget();
+    to.forget();
+    let placed = from.ask(&format!("call {number}"), "placed")?;
+    let ours = word(&placed, 1);
+    let incoming = to.hear("incoming", PATIENCE)?;
+    let end = from.hear(&format!("final {ours}"), PATIENCE)?;
+    if word(&end, 2) != "200" {
+        return Err(format!("the call to {number} ended in {end:?}"));
+    }
+    Ok((ours, word(&incoming, 1)))
+}
+
+/// Waits until `who` hears `hertz` on its call; returns its line about it.
+fn hears(who: &mut Actor, call: &str, hertz: u32) -> Result<String, String> {
+    let mut last = String::new();
+    for _ in 0..100 {
+        last = who.ask(&format!("tone {call} {hertz}"), &format!("tone {call}"))?;
+        if word(&last, 2).parse().unwrap_or(0.0) > CLEAR {
+            return Ok(last);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(format!("{} does not hear {hertz} Hz: {last}", who.name))
+}
+
+/// Both hear the tone of the other: 440 Hz of the provider, 880 Hz of the server.
+fn both_hear(carrier: &mut Actor, a: &str, server: &mut Actor, b: &str) -> Result<String, String> {
+    let at_carrier = hears(carrier, a, 880)?;
+    let at_server = hears(server, b, 440)?;
+    Ok(format!(
+        "880 Hz {:.0} %, 440 Hz {:.0} %",
+        word(&at_carrier, 2).parse().unwrap_or(0.0) * 100.0,
+        word(&at_server, 2).parse().unwrap_or(0.0) * 100.0
+    ))
+}
+
+/// `who` hangs up, and `other` hears it.
+fn hang_up(who: &mut Actor, a: &str, other: &mut Actor, b: &str) -> Result<(), String> {
+    who.ask(&format!("bye {a}"), &format!("ended {a} 200"))?;
+    other.hear(&format!("bye {b}"), PATIENCE)?;
+    Ok(())
+}
+
+fn call_in(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
+    let (ours, theirs) = connect(carrier, server, "+49691231042")?;
+    let shown = both_hear(carrier, &ours, server, &theirs)?;
+    hang_up(carrier, &ours, server, &theirs)?;
+    Ok(shown)
+}
+
+fn call_out(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
+    let (ours, theirs) = connect(server, carrier, "+4930555200")?;
+    let shown = both_hear(carrier, &theirs, server, &ours)?;
+    hang_up(carrier, &theirs, server, &ours)?;
+    Ok(shown)
+}
+
+fn call_in_tcp(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier_tcp, &mut stage.server);
+    let (ours, theirs) = connect(carrier, server, "+49401231042")?;
+    let shown = both_hear(carrier, &ours, server, &theirs)?;
+    hang_up(server, &theirs, carrier, &ours)?;
+    Ok(shown)
+}
+
+fn call_out_tcp(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier_tcp, &mut stage.server);
+    let (ours, theirs) = connect(server, carrier, "+4940555200")?;
+    let shown = both_hear(carrier, &theirs, server, &ours)?;
+    hang_up(server, &ours, carrier, &theirs)?;
+    Ok(shown)
+}
+
+fn held(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
+    let (ours, theirs) = connect(carrier, server, "+49691231042")?;
+    both_hear(carrier, &ours, server, &theirs)?;
+    carrier.ask(&format!("hold {ours}"), &format!("final {ours} 200"))?;
+    let told = server.hear(&format!("changed {theirs}"), PATIENCE)?;
+    if word(&told, 2) != "inactive" {
+        return Err(format!("the server was told {told:?}, not inactive"));
+    }
+    carrier.ask(&format!("resume {ours}"), &format!("final {ours} 200"))?;
+    server.hear(&format!("changed {theirs} sendrecv"), PATIENCE)?;
+    carrier.ask(&format!("listen {ours}"), "listening")?;
+    server.ask(&format!("listen {theirs}"), "listening")?;
+    let shown = both_hear(carrier, &ours, server, &theirs)?;
+    hang_up(carrier, &ours, server, &theirs)?;
+    Ok(format!("inactive, then {shown}"))
+}
+
+/// Two of three calls are for everybody, the third is kept for emergencies.
+fn full(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
+    let first = connect(carrier, server, "+49691231001")?;
+    let second = connect(carrier, server, "+49691231002")?;
+    let placed = carrier.ask("call +49691231003", "placed")?;
+    let third = word(&placed, 1);
+    let end = carrier.hear(&format!("final {third}"), PATIENCE)?;
+    if word(&end, 2) != "503" || word(&end, 3).is_empty() {
+        return Err(format!(
+            "the third call ended in {end:?}, not 503 with Retry-After"
+        ));
+    }
+    // They stay up for the next scene.
+    stage
+        .node
+        .until(PATIENCE, |node| node.ask("show calls").lines().count() == 3)?;
+    let _up = (first, second);
+    Ok(format!("503, Retry-After: {} s", word(&end, 3)))
+}
+
+fn emergency(stage: &mut Stage) -> Shown {
+    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
+    let placed = server.ask("call 112", "placed")?;
+    let call = word(&placed, 1);
+    carrier.hear("incoming", PATIENCE)?;
+    let end = server.hear(&format!("final {call}"), PATIENCE)?;
+    if word(&end, 2) != "200" {
+        return Err(format!("112 ended in {end:?}"));
+    }
+    let table = stage.node.ask("show calls");
+    println!("{table}");
+    for line in table.lines().skip(1) {
+        let number = word(line, 0);
+        let clear = format!("clear call {}", number.trim_end_matches('!'));
+        let answer = stage.node.ask(&clear);
+        if !answer.contains("cleared") {
+            return Err(format!("{clear}: {answer}"));
+        }
+    }
+    stage
+        .node
+        .until(PATIENCE, |node| node.ask("show calls").lines().count() == 1)?;
+    Ok("200, used the reserved call".into())
+}
+
+fn failover(stage: &mut Stage) -> Shown {
+    // The first server ends: its connections break, new ones are refused.
+    let gone = phone(
+        &stage.net,
+        &stage.program,
+        "med1",
+        ["udp", "10.20.120.2:5999", "10.20.120.1:5066", "880"],
+    )?;
+    let server = std::mem::replace(&mut stage.server, gone);
+    drop(server);
+    let carrier = &mut stage.carrier;
+    let server_2 = stage.server_2.as_mut().ok_or("no second server")?;
+    let since = std::time::Instant::now();
+    let (ours, theirs) = connect(carrier, server_2, "+49691231042")?;
+    let took = since.elapsed();
+    let shown = both_hear(carrier, &ours, server_2, &theirs)?;
+    hang_up(carrier, &ours, server_2, &theirs)?;
+    stage.server = phone(
+        &stage.net,
+        &stage.program,
+        "med1",
+        ["tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880"],
+    )?;
+    if took > Duration::from_millis(3_500) {
+        return Err(format!("the other server answered after {took:?}"));
+    }
+    Ok(format!("the other in {} ms; {shown}", took.as_millis()))
+}
+
+/// The signal role dies in the middle of a call: media goes on, and both sides
+/// can end the call afterwards.
+fn killed(stage: &mut Stage) -> Shown {
+    let carrier = &mut stage.carrier;
+    let server = stage.server_2.as_mut().ok_or("no second server")?;
+    let (ours, theirs) = match connect(carrier, &mut stage.server, "+49691231042") {
+        Ok((ours, theirs)) => {
+            return finish_killed(&stage.node, carrier, &ours, &mut stage.server, &theirs);
+        }
+        // The first server may still count as down: the call is with the second.
+        Err(_) => connect(carrier, server, "+49691231042")?,
+    };
+    finish_killed(&stage.node, carrier, &ours, server, &theirs)
+}
+
+fn finish_killed(
+    node: &crate::kit::node::Node,
+    carrier: &mut Actor,
+    a: &str,
+    server: &mut Actor,
+    b: &str,
+) -> Shown {
+    both_hear(carrier, a, server, b)?;
+    carrier.ask(&format!("listen {a}"), "listening")?;
+    let before = node.pid("signal");
+    node.kill("signal").ok_or("signal could not be killed")?;
+    let back = node.until(PATIENCE, |node| {
+        node.pid("signal") != before && node.ask("show calls").contains("talk")
+    })?;
+    let heard = hears(carrier, a, 880)?;
+    let (lost, gap) = (word(&heard, 6), word(&heard, 8));
+    if lost != "0" {
+        return Err(format!("media suffered: {heard}"));
+    }
+    hang_up(server, b, carrier, a)?;
+    node.until(PATIENCE, |node| node.ask("show calls").lines().count() == 1)?;
+    Ok(format!(
+        "back in {} ms, {lost} lost, gap {gap} ms, BYE 200",
+        back.as_millis()
+    ))
+}
+
+/// Returns a line about the media of one record, if any came.
+pub fn quality(record: &str) -> Option<String> {
+    let number = |part: &str, name: &str| {
+        let after = part.split_once(&format!("\"{name}\":"))?.1;
+        let end = after.find([',', '}'])?;
+        Some(after.get(..end)?.to_owned())
+    };
+    let call = number(record, "call")?;
+    let (_, a) = record.split_once("\"media_a\":")?;
+    let (a, b) = a.split_once("\"media_b\":")?;
+    let side = |part| {
+        let mos = number(part, "mos")?;
+        let mos: f64 = mos.parse().ok()?;
+        Some(format!(
+            "{:>6} packets, {} lost, MOS {mos:.2}",
+            number(part, "rx")?,
+            number(part, "lost")?
+        ))
+    };
+    Some(format!(" call {call:>3}  A {}  B {}", side(a)?, side(b)?))
+}
