@@ -66,6 +66,19 @@ fn framing_and_indexing_on_a_warm_stream_allocates_one_buffer_at_most() {
     assert!(count <= 1, "{count} allocations");
 }
 
+/// What the stream holds is its driver's read; finding the messages in it is free.
+#[test]
+fn taking_pipelined_messages_from_a_stream_allocates_nothing() {
+    let mut stream = Stream::new();
+    let both = INVITE.repeat(2);
+    stream.push(core::time::Duration::ZERO, both.as_bytes());
+    let (taken, count) = allocations(|| [stream.take(), stream.take()]);
+    for received in taken {
+        assert_eq!(message(received.unwrap().unwrap()).lines().count(), 14);
+    }
+    assert_eq!(count, 0);
+}
+
 /// Reads the fields a B2BUA looks at in every request.
 fn read(frame: &Frame) -> usize {
     let first = |name| frame.first(name).unwrap();
