@@ -126,16 +126,14 @@ impl Node {
     #[must_use]
     pub fn kill(&self, role: &str) -> Option<u32> {
         let pid = self.pid(role)?;
-        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status();
-        killed.is_ok_and(|status| status.success()).then_some(pid)
+        send("KILL", pid).then_some(pid)
     }
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
         // `ip netns exec` becomes the program, so this is the supervisor's own pid.
-        let pid = self.child.id().to_string();
-        let _gone = Command::new("kill").args(["-TERM", &pid]).status();
+        send("TERM", self.child.id());
         let until = Instant::now() + Duration::from_secs(5);
         while Instant::now() < until {
             if matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -146,4 +144,15 @@ impl Drop for Node {
         let _gone = self.child.kill();
         let _gone = self.child.wait();
     }
+}
+
+/// Sends a signal to one process. The shell's own `kill` is on every machine, the
+/// program of that name is not.
+fn send(signal: &str, pid: u32) -> bool {
+    let status = Command::new("sh")
+        .arg("-c")
+        .arg(format!("kill -{signal} {pid}"))
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
 }

@@ -176,14 +176,17 @@ fn goertzel(samples: &[f64], hertz: f64) -> f64 {
 /// Returns the A-law code of a 16-bit sample (ITU-T G.711, Table 1a).
 fn to_a_law(sample: i16) -> u8 {
     let sign = if sample < 0 { 0 } else { 0x80 };
-    let magnitude = (i32::from(sample).abs() - i32::from(sample < 0)).clamp(0, 0x7fff) >> 4;
-    let code = if magnitude < 32 {
-        magnitude >> 1
-    } else {
-        let segment = 27 - (magnitude as u32).leading_zeros() as i32;
-        segment << 4 | (magnitude >> segment & 0x0f)
-    };
-    (code as u8 | sign) ^ 0x55
+    let mut magnitude = (if sample < 0 { !sample } else { sample }) >> 4;
+    let mut segment = 0;
+    if magnitude > 15 {
+        segment = 1;
+        while magnitude > 31 {
+            magnitude >>= 1;
+            segment += 1;
+        }
+        magnitude -= 16;
+    }
+    (magnitude as u8 | segment << 4 | sign) ^ 0x55
 }
 
 /// Returns the sample of an A-law code, as a value between -1 and 1.

@@ -221,7 +221,7 @@ impl Call {
                 .note(desk.now, crate::peer::health::Event::Missed);
         }
         self.give_up(desk);
-        self.attempt_failed(desk, if silent { 0 } else { 408 }, "no answer");
+        self.attempt_failed(desk, if silent { 0 } else { 480 }, "no answer");
     }
 
     /// Cancels the current attempt; whatever it still says is ended.

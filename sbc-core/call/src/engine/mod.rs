@@ -134,6 +134,11 @@ impl Engine {
             self.with_call(key, Call::wakeup);
             self.listen(None);
         }
+        while let Some((place, branch)) = self.desk.peers.silent(now) {
+            self.desk
+                .tell(layer::Input::Forget(Transaction::Client(branch)));
+            self.options_lost(place);
+        }
         while let Some(place) = self.desk.peers.due(now) {
             self.ask(place);
             self.listen(None);

@@ -23,6 +23,10 @@ use crate::route::Facts;
 /// ports do.
 const CALLS_WITHOUT_LIMIT: u32 = 10_504;
 
+/// An answer to OPTIONS that takes longer counts as none: a peer that needs five
+/// seconds for it is of no use to a caller.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
 /// What is known of one peer.
 #[derive(Debug)]
 pub struct Neighbour {
@@ -87,13 +91,22 @@ impl Peers {
         self.all.get_mut(place)
     }
 
-    /// Returns when the next peer is to be asked.
+    /// Returns when the next peer is to be asked, or has been silent for too long.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        let idle = self
-            .all
-            .iter()
-            .filter(|peer| peer.watched && peer.asked.is_none());
-        idle.map(|peer| peer.health.due()).min()
+        let watched = self.all.iter().filter(|peer| peer.watched);
+        let moment = |peer: &Neighbour| match peer.asked {
+            Some((_, since)) => since + ANSWERS_WITHIN,
+            None => peer.health.due(),
+        };
+        watched.map(moment).min()
+    }
+
+    /// Returns a peer that has not answered our OPTIONS in time, and the question.
+    pub fn silent(&self, now: Instant) -> Option<(usize, Branch)> {
+        self.all.iter().enumerate().find_map(|(place, peer)| {
+            let (branch, since) = peer.asked?;
+            (since + ANSWERS_WITHIN <= now).then_some((place, branch))
+        })
     }
 
     /// Returns a peer that is to be asked now.

@@ -70,8 +70,9 @@ impl Health {
     /// Takes the outcome of one OPTIONS. Returns the new state if it changed.
     pub fn note(&mut self, now: Instant, event: Event) -> Option<State> {
         let (state, streak) = next(self.watch, self.state, self.streak, event);
+        // Neither a death nor a return is waited for longer than it takes.
         self.next = now
-            + if event == Event::Missed {
+            + if event == Event::Missed || state == State::Down {
                 EVERY_AFTER_A_MISS.min(self.watch.every)
             } else {
                 self.watch.every

@@ -1,0 +1,16 @@
+//! Whole calls in virtual time: personas on both sides of the engine, every
+//! story ends with nothing left of its calls.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test says what it means"
+)]
+
+mod calls;
+mod failures;
+mod lab;
+mod many;
+mod media;
+mod persona;
