@@ -14,7 +14,7 @@ use sbc_sip::dialog::{Dialog, Opening as Facts, record_route};
 use sbc_sip::message::reason::Reason;
 use sbc_sip::message::session::{MinSe, SessionExpires};
 use sbc_sip::message::tokens::{Require, Supported};
-use sbc_sip::message::{Field, Method, RSeq, Request, RetryAfter, Status, Writer, each, single};
+use sbc_sip::message::{Field, RSeq, Request, RetryAfter, Status, Writer, each, single};
 use sbc_sip::wire::{Frame, Name};
 
 use super::Call;
@@ -310,9 +310,4 @@ fn wanted(frame: &Frame) -> Wanted {
         expires: expires.ok().flatten(),
         min_secs: least.ok().flatten().map(|least| least.0),
     }
-}
-
-/// Returns whether a method may carry a session description here.
-pub fn changes_session(method: Method<'_>) -> bool {
-    matches!(method, Method::Invite | Method::Update)
 }

@@ -18,7 +18,7 @@ use crate::story::{Media, ReleasedBy, Why};
 
 impl Call {
     /// Programs the row of this call, if it changed.
-    pub(super) fn program(&mut self, desk: &mut Desk) {
+    pub fn program(&mut self, desk: &mut Desk) {
         if self.phase == Phase::Ending {
             return;
         }
@@ -48,11 +48,6 @@ impl Call {
     fn stream_key(&self) -> StreamKey {
         let attempt = u64::try_from(self.current.unwrap_or(0) + self.attempt_shift).unwrap_or(0);
         StreamKey(attempt << ATTEMPT_SHIFT | u64::from(self.key))
-    }
-
-    /// Programs the row of a call that just began.
-    pub fn program_first(&mut self, desk: &mut Desk) {
-        self.program(desk);
     }
 
     /// Programs the row of a call that was up before a restart. The relay has it

@@ -329,8 +329,12 @@ impl Call {
 
     /// A request of ours showed that the peer has lost the dialog.
     pub(super) fn lost_dialog(&mut self, desk: &mut Desk, side: Side) {
+        if let Some(leg) = self.leg_mut(side) {
+            // It would answer a BYE as it answered this.
+            leg.dialog = None;
+            leg.success = None;
+        }
         self.finish(desk, Why::TransportLost, ReleasedBy::Node, Status::OK);
-        let _ = side;
     }
 
     /// Takes the final answer to a session refresh of ours.

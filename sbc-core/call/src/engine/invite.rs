@@ -9,7 +9,7 @@ use sbc_config::{Peer, PeerName, Socket};
 use sbc_media::sdp::{Own, Refusal, RemoteOffer};
 use sbc_sip::message::identity::{PAssertedIdentity, Privacy};
 use sbc_sip::message::validate::Request;
-use sbc_sip::message::{ContentType, Field, NameAddr, Status, each, single};
+use sbc_sip::message::{ContentType, Field, NameAddr, Status, each, multipart, single};
 use sbc_sip::transaction::destination::Source;
 use sbc_sip::transaction::layer::ServerId;
 use sbc_sip::wire::Name;
@@ -294,7 +294,15 @@ pub fn description(frame: &sbc_sip::wire::Frame) -> Option<&[u8]> {
     if kind.is("application", "sdp") {
         return Some(frame.body());
     }
-    None
+    if !kind.is_multipart() {
+        return None;
+    }
+    // RFC 5621 §3.1: the description is one part among others, such as a location.
+    let parts = multipart::parse(&kind, frame.body()).ok()?;
+    let found = parts
+        .into_iter()
+        .find(|part| part.kind.is("application", "sdp"))?;
+    Some(found.body)
 }
 
 /// Returns whether the peer that wrote `frame` takes UPDATE (RFC 3311 §4).

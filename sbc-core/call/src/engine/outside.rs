@@ -190,7 +190,7 @@ impl Engine {
         self.with_call(key, |call, desk| {
             call.trying(desk);
             call.try_next(desk);
-            call.program_first(desk);
+            call.program(desk);
         });
     }
 

@@ -3,10 +3,8 @@
 
 use alloc::boxed::Box;
 
-use sbc_media::stream::StreamSide;
-
 use super::Engine;
-use crate::Side;
+use crate::call::Call;
 use crate::record::Record;
 
 impl Engine {
@@ -26,9 +24,6 @@ impl Engine {
         self.desk.calls += 1;
         self.next_key = self.next_key.max(key.saturating_add(1));
         self.calls.insert(key, Box::new(call));
-        self.with_call(key, |call, desk| {
-            call.program_again(desk);
-        });
-        let _ = (Side::A, StreamSide::A);
+        self.with_call(key, Call::program_again);
     }
 }

@@ -249,5 +249,8 @@ pub(crate) fn timer_policy(peer: &Peer) -> Option<Policy> {
         Refresher::Peer => Party::Peer,
     };
     let timer = &peer.session_timer;
-    Policy::new(secs(timer.expires), secs(timer.min), party, false).ok()
+    // A server that does not name timers answers refreshes all the same, and so
+    // tells that it is there.
+    let alone = party == Party::Us;
+    Policy::new(secs(timer.expires), secs(timer.min), party, alone).ok()
 }

@@ -180,7 +180,7 @@ fn silence_of_both_servers_is_503_within_ten_seconds() {
 #[test]
 fn a_hold_of_the_caller_reaches_the_server_as_inactive() {
     let mut bench = Bench::new();
-    let (out, answer) = talking(&mut bench);
+    let (_, answer) = talking(&mut bench);
     bench.receive(
         ITSP,
         &alice(&answer, "INVITE", 2, &sdp("172.20.31.1", 4000, "sendonly")),
@@ -202,7 +202,6 @@ fn a_hold_of_the_caller_reaches_the_server_as_inactive() {
     );
     bench.receive(ITSP, &alice(&answer, "ACK", 2, ""));
     assert!(bench.sent.is_empty(), "{:?}", bench.sent);
-    let _ = out;
 }
 
 /// RFC 4028 §7.4: a refresh that changes nothing stays on its leg.
@@ -292,7 +291,7 @@ fn options_are_answered_with_what_we_can_do() {
 #[test]
 fn a_server_that_rings_for_three_minutes_is_given_up() {
     let mut bench = Bench::new();
-    let out = ringing(&mut bench);
+    ringing(&mut bench);
     bench.run(Duration::from_secs(180));
     let to_server = bench
         .sent
@@ -300,7 +299,6 @@ fn a_server_that_rings_for_three_minutes_is_given_up() {
         .filter(|(to, _)| to.remote.to_string() == MED_1);
     let told: alloc::vec::Vec<String> = to_server.map(|(_, frame)| start(frame)).collect();
     assert!(told.contains(&"CANCEL".to_string()), "{told:?}");
-    let _ = out;
 }
 
 /// RFC 3311 §4, §5.2: an UPDATE of the peer that changes nothing is answered.
@@ -384,6 +382,41 @@ fn a_full_trunk_is_503_with_retry_after_and_an_emergency_call_passes() {
     bench.sent(MED_1, "100");
     let out = bench.sent(ITSP, "INVITE");
     assert!(out.head().starts_with("INVITE sip:112@"), "{}", out.head());
+}
+
+/// RFC 5621 §3.1: an emergency call carries a location beside its offer.
+#[test]
+fn an_offer_is_found_among_the_parts_of_a_body() {
+    let mut bench = Bench::new();
+    let offer = sdp("10.20.120.2", 4000, "sendrecv");
+    let body = format!(
+        "--b\r\nContent-Type: application/pidf+xml\r\n\r\n<x/>\r\n\
+         --b\r\nContent-Type: application/sdp\r\n\r\n{offer}\r\n--b--\r\n"
+    );
+    let help = invite("112", &body)
+        .replace(
+            "application/sdp\r\nContent-Length",
+            "multipart/mixed;boundary=b\r\nContent-Length",
+        )
+        .replace("UDP 172.20.31.1", "TCP 10.20.120.2:5068")
+        .replace("alice@172.20.31.1:5060", "alice@10.20.120.2:5068");
+    bench.receive(MED_1, &help);
+    bench.sent(MED_1, "100");
+    let out = bench.sent(ITSP, "INVITE");
+    bench.receive(
+        ITSP,
+        &reply(
+            &out,
+            "200 OK",
+            "help",
+            &sdp("172.20.31.1", 50000, "sendrecv"),
+        ),
+    );
+    bench.sent(ITSP, "ACK");
+    let answer = bench.sent(MED_1, "200");
+    // An answer names the one codec that was chosen; an offer of ours names two.
+    let body = core::str::from_utf8(answer.body()).unwrap();
+    assert!(body.contains("RTP/AVP 8 101"), "{body}");
 }
 
 /// The journal: a call goes on after a restart, and either side can end it.
