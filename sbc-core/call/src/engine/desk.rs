@@ -2,6 +2,7 @@
 //! transactions, randomness, ports, and the box that everything goes into.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 
@@ -219,8 +220,8 @@ impl Desk {
     }
 
     /// Returns what the file says of the peer at `place`.
-    pub fn peer(&self, place: usize) -> Option<&sbc_config::Peer> {
-        self.node.peer(&self.peers.get(place)?.name)
+    pub fn peer(&self, place: usize) -> Option<&Arc<sbc_config::Peer>> {
+        Some(&self.peers.get(place)?.config)
     }
 
     /// Returns how the media of the peer at `place` is treated.

@@ -3,6 +3,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -45,6 +46,8 @@ pub struct Neighbour {
     pub watched: bool,
     /// How its media is treated.
     pub media: Policy,
+    /// What the file says of it; shared, since it is looked at for each message.
+    pub config: Arc<Peer>,
 }
 
 /// All of them, and whose turn it is on each route.
@@ -156,6 +159,7 @@ fn neighbour(node: &Node, peer: &Peer, own: &[IpAddr], now: Instant, first: Inst
         answered: 0,
         watched: peer.keepalive.method == KeepaliveMethod::Options,
         media: policy(peer, own),
+        config: Arc::new(peer.clone()),
     }
 }
 

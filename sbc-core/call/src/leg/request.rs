@@ -64,8 +64,7 @@ impl Leg {
             return false;
         }
         let peer = self.peer;
-        let nodes_peer = desk.peers.get(peer).map(|peer| peer.name.clone());
-        let config = nodes_peer.and_then(|name| desk.node.peer(&name).cloned());
+        let config = desk.peer(peer).cloned();
         let write = |writer: &mut Writer<'_>, leg: &Self| {
             compose::contact(writer, leg.local);
             if let Some(config) = &config {

@@ -60,7 +60,7 @@ impl Books {
     }
 
     /// Writes what is to be written of a call that ended.
-    pub fn write(&mut self, story: &Story, ladder: Option<&Ladder>) {
+    pub fn write(&mut self, story: &Story, ladder: impl FnOnce() -> Option<Ladder>) {
         let record = &story.record;
         tracing::info!(
             id = record.id,
@@ -80,7 +80,9 @@ impl Books {
                 });
             self.unwritten += u64::from(written.is_err());
         }
-        if let (Some(folder), Some(ladder)) = (&self.ladders, ladder) {
+        if let Some(folder) = &self.ladders
+            && let Some(ladder) = ladder()
+        {
             let name = format!("call-{}", record.call);
             let text = std::fs::write(folder.join(format!("{name}.txt")), ladder.text());
             let image = std::fs::write(folder.join(format!("{name}.svg")), ladder.svg());

@@ -128,7 +128,7 @@ impl Desk {
             ladders.end(&story);
             self.books
                 .borrow_mut()
-                .write(&story, ladders.get(story.record.call));
+                .write(&story, || ladders.get(story.record.call));
         }
         drop(ladders);
         for transmit in outbox.transmits.drain(..) {

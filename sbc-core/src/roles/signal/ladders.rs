@@ -1,19 +1,21 @@
 //! The ladders of the latest calls: messages as they pass come in, what the
-//! console shows goes out. Bounded in octets; the oldest call goes first.
+//! console shows goes out. Messages are kept as they were and read when somebody
+//! looks. Bounded in octets; the oldest call goes first.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sbc_call::ladder::{Ladder, Rung};
-use sbc_call::story::Story;
-use sbc_call::{Instant, Step};
-use sbc_sip::wire::{Frame, Received, StartLine, datagram};
+use bytes::Bytes;
+use sbc_call::ladder::{Ladder, Party, RUNGS_MAX, Rung};
+use sbc_call::story::{Record, Story};
+use sbc_call::{Instant, Side, Step};
+use sbc_sip::wire::{Received, StartLine, datagram};
 
 /// Octets of all ladders: the messages of some thousand calls.
 const OCTETS_MAX: usize = 8 * 1024 * 1024;
 
-/// Each rung counts this much besides its message.
-const RUNG: usize = 160;
+/// Each message counts this much besides its own octets.
+const RUNG: usize = 64;
 
 /// The ladders by call, the oldest first.
 #[derive(Debug, Default)]
@@ -26,57 +28,62 @@ pub struct Ladders {
 
 #[derive(Debug, Default)]
 struct Kept {
-    ladder: Ladder,
     began: Instant,
+    said: Vec<Said>,
+    more: u32,
     octets: usize,
+    id: String,
+    peers: [Party; 2],
+    end: String,
+}
+
+/// One message of a call.
+#[derive(Debug)]
+struct Said {
+    at: Duration,
+    side: Side,
+    ours: bool,
+    text: Bytes,
 }
 
 impl Ladders {
     /// Adds a message of a call.
     pub fn add(&mut self, now: Instant, step: &Step) {
-        let read;
-        let frame = match &step.frame {
-            Some(frame) => frame,
-            None => {
-                let Ok(Received::Message(frame)) = datagram(step.bytes.as_ref().into()) else {
-                    return;
-                };
-                read = frame;
-                &read
-            }
-        };
         let kept = self.calls.entry(step.call).or_insert_with(|| Kept {
             began: now,
             ..Kept::default()
         });
-        kept.ladder.call = step.call;
-        let rung = rung(frame, step, now.saturating_sub(kept.began));
-        let octets = RUNG + rung.message.len();
-        let before = kept.ladder.rungs.len();
-        kept.ladder.push(rung);
-        if kept.ladder.rungs.len() > before {
-            kept.octets += octets;
-            self.octets += octets;
+        if kept.said.len() >= RUNGS_MAX {
+            kept.more = kept.more.saturating_add(1);
+            return;
         }
+        let text = match &step.frame {
+            // A copy, since the frame holds the whole buffer it was read into.
+            Some(frame) => Bytes::from([frame.head().as_bytes(), frame.body()].concat()),
+            None => step.bytes.clone(),
+        };
+        let octets = RUNG + text.len();
+        kept.octets += octets;
+        self.octets += octets;
+        kept.said.push(Said {
+            at: now.saturating_sub(kept.began),
+            side: step.side,
+            ours: step.ours,
+            text,
+        });
         self.make_room(step.call);
     }
 
     /// Notes how a call ended, and who took part.
     pub fn end(&mut self, story: &Story) {
-        let Some(kept) = self.calls.get_mut(&story.record.call) else {
+        let record = &story.record;
+        let Some(kept) = self.calls.get_mut(&record.call) else {
             return;
         };
-        let record = &story.record;
-        kept.ladder.id.clone_from(&record.id);
-        kept.ladder.end = story.to_string();
-        let trunk = (&record.trunk, &record.mediation);
-        let inward = record.direction == "in";
-        let (a, b) = if inward { trunk } else { (trunk.1, trunk.0) };
-        let [left, right] = &mut kept.ladder.peers;
-        for (party, name, transport) in [
-            (left, a, &record.transport_a),
-            (right, b, &record.transport_b),
-        ] {
+        kept.id.clone_from(&record.id);
+        kept.end = story.to_string();
+        let [left, right] = &mut kept.peers;
+        for (party, (name, transport)) in [left, right].into_iter().zip(parties(record)) {
             party.name.clone_from(name);
             if party.place.is_empty() {
                 party.place.clone_from(transport);
@@ -85,16 +92,24 @@ impl Ladders {
     }
 
     /// Names the call and its peers, for a ladder of a call that lasts.
-    pub fn describe(&mut self, call: u32, id: &str, peers: [sbc_call::ladder::Party; 2]) {
+    pub fn describe(&mut self, call: u32, id: &str, peers: [Party; 2]) {
         if let Some(kept) = self.calls.get_mut(&call) {
-            kept.ladder.id = id.to_owned();
-            kept.ladder.peers = peers;
+            kept.id = id.to_owned();
+            kept.peers = peers;
         }
     }
 
     /// Returns the ladder of a call, if it is still kept.
-    pub fn get(&self, call: u32) -> Option<&Ladder> {
-        self.calls.get(&call).map(|kept| &kept.ladder)
+    pub fn get(&self, call: u32) -> Option<Ladder> {
+        let kept = self.calls.get(&call)?;
+        Some(Ladder {
+            call,
+            id: kept.id.clone(),
+            peers: kept.peers.clone(),
+            rungs: kept.said.iter().filter_map(rung).collect(),
+            more: kept.more,
+            end: kept.end.clone(),
+        })
     }
 
     fn make_room(&mut self, newest: u32) {
@@ -109,20 +124,30 @@ impl Ladders {
     }
 }
 
-fn rung(frame: &Frame, step: &Step, at: Duration) -> Rung {
+/// Returns name and transport of both sides, the caller's first.
+fn parties(record: &Record) -> [(&String, &String); 2] {
+    let (a, b) = match record.direction.as_str() {
+        "in" => (&record.trunk, &record.mediation),
+        _ => (&record.mediation, &record.trunk),
+    };
+    [(a, &record.transport_a), (b, &record.transport_b)]
+}
+
+fn rung(said: &Said) -> Option<Rung> {
+    let Ok(Received::Message(frame)) = datagram(said.text.as_ref().into()) else {
+        return None;
+    };
     let (what, note) = match frame.start() {
         StartLine::Request { method, .. } => (method.to_owned(), String::new()),
         StartLine::Response { code, reason } => (code.to_string(), reason.to_owned()),
     };
-    let mut message = frame.head().to_owned();
-    message.push_str(&String::from_utf8_lossy(frame.body()));
-    Rung {
-        at,
-        side: step.side,
-        ours: step.ours,
+    Some(Rung {
+        at: said.at,
+        side: said.side,
+        ours: said.ours,
         what,
         sdp: !frame.body().is_empty(),
         note,
-        message,
-    }
+        message: String::from_utf8_lossy(&said.text).into_owned(),
+    })
 }

@@ -4,7 +4,7 @@
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use sbc_call::ladder::{Ladder, Party};
+use sbc_call::ladder::Party;
 use sbc_call::{Input, Wish};
 use serde_json::{Value, json};
 
@@ -112,8 +112,8 @@ fn show(desk: &Rc<Desk>, arguments: &Value) -> Answered {
     let key = key_of(arguments)?;
     name(desk, key);
     let ladders = desk.ladders.borrow();
-    let ladder: Option<&Ladder> = ladders.get(key);
-    ladder
+    ladders
+        .get(key)
         .map(|ladder| json!(ladder))
         .ok_or(("SBC-3003", format!("no call {key} is known any more")))
 }
