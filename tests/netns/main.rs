@@ -42,7 +42,10 @@ fn no_namespace_is_left_behind() {
     let net = sbc_tests::kit::net::Net::make(&[]).expect("a namespace");
     let name = net.name("node");
     let listed = || {
-        let output = Command::new("ip").args(["netns", "list"]).output().unwrap();
+        let output = Command::new(sbc_tests::kit::net::ip_program())
+            .args(["netns", "list"])
+            .output()
+            .unwrap();
         String::from_utf8_lossy(&output.stdout).contains(&name)
     };
     assert!(listed());

@@ -51,7 +51,7 @@ impl Net {
     /// Returns a command that runs `program` in a namespace.
     #[must_use]
     pub fn command(&self, place: &str, program: &str) -> Command {
-        let mut command = Command::new("ip");
+        let mut command = Command::new(ip_program());
         command.args(["netns", "exec", &self.name(place), program]);
         command
     }
@@ -99,12 +99,26 @@ impl Drop for Net {
     }
 }
 
+/// Returns the name of `ip`: Debian keeps it where a user's path does not lead.
+#[must_use]
+pub fn ip_program() -> &'static str {
+    let usual = "/usr/sbin/ip";
+    if std::path::Path::new(usual).is_file() {
+        usual
+    } else {
+        "ip"
+    }
+}
+
 /// Runs `ip` with these words.
 ///
 /// # Errors
 /// What it said.
 pub fn ip(words: &[&str]) -> Result<(), String> {
-    let output = Command::new("ip").args(words).stdin(Stdio::null()).output();
+    let output = Command::new(ip_program())
+        .args(words)
+        .stdin(Stdio::null())
+        .output();
     match output {
         Ok(output) if output.status.success() => Ok(()),
         Ok(output) => Err(format!(
