@@ -351,3 +351,126 @@ fn methods_of_other_services_never_get_in() {
     }
     lab.assert_nothing_left();
 }
+
+/// RFC 3261 §17.2.1: a copy of an INVITE is not a second call.
+#[test]
+fn a_repeated_invite_is_one_call() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(20);
+    let copy = lab.of("itsp").calls[&call].invite.clone();
+    for _ in 0..3 {
+        lab.raw("itsp", &copy);
+    }
+    lab.run(1_000);
+    assert_eq!(lab.reached("med-1"), 1);
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// RFC 3261 §7.3.1: names in any case and compact forms say the same.
+#[test]
+fn an_invite_in_upper_case_and_compact_form_is_a_call() {
+    let mut lab = Lab::new();
+    let now = lab.now;
+    let call = lab.of("itsp").invite(now, DID, "", true);
+    let text = lab.of("itsp").outbox.pop().unwrap();
+    let text = text
+        .replace("Via: ", "v: ")
+        .replace("From: ", "FROM: ")
+        .replace("To: ", "t: ")
+        .replace("Call-ID: ", "CALL-ID : ")
+        .replace("CSeq: ", "CSEQ: ")
+        .replace("Contact: ", "m: ")
+        .replace("Content-Type: ", "c:\r\n ")
+        .replace("Content-Length: ", "l: ");
+    lab.raw("itsp", &text);
+    lab.run(1_000);
+    assert!(text_of(&mut lab, &call).ends_with("200"));
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+fn text_of(lab: &mut Lab, call: &str) -> String {
+    text(&lab.heard("itsp", call))
+}
+
+/// An operator takes a server out: calls that are up stay, new ones go elsewhere.
+#[test]
+fn a_drained_server_keeps_its_calls_and_gets_no_new_ones() {
+    let mut lab = Lab::new();
+    let old = lab.call("itsp", DID);
+    lab.run(1_000);
+    let peer = sbc_config::PeerName::Mediation(sbc_config::Name::new("med-1").unwrap());
+    lab.input(sbc_call::Input::Operator(sbc_call::Wish::Drain {
+        peer,
+        on: true,
+    }));
+    let new = lab.call("itsp", DID);
+    lab.run(1_000);
+    assert_eq!((lab.reached("med-1"), lab.reached("med-2")), (1, 1));
+    assert!(!lab.of("itsp").calls[&old].ended);
+    for call in [old, new] {
+        lab.request("itsp", &call, "BYE", None);
+    }
+    lab.assert_nothing_left();
+}
+
+/// An operator ends a call; both sides hear it.
+#[test]
+fn a_call_an_operator_clears_ends_on_both_sides() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    let key = lab.engine.calls()[0].call;
+    lab.input(sbc_call::Input::Operator(sbc_call::Wish::Clear {
+        call: key,
+    }));
+    lab.run(1_000);
+    assert!(text_of(&mut lab, &call).ends_with("BYE"));
+    assert!(text(&lab.last("med-1").1.heard).ends_with("BYE"));
+    lab.assert_nothing_left();
+}
+
+/// RFC 3323 §4.1: who is anonymous on one side is anonymous on the other.
+#[test]
+fn an_anonymous_caller_is_anonymous_on_the_other_side() {
+    let mut lab = Lab::new();
+    let call = lab.call_with("med-1", OUT, "Privacy: id\r\n", true);
+    lab.run(1_000);
+    let (_, there) = lab.last("itsp");
+    let from = sbc_tests::kit::sip::header(&there.invited, "From");
+    assert!(from.contains("anonymous.invalid"), "{from}");
+    assert!(there.invited.contains("Privacy: id\r\n"));
+    lab.request("med-1", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// RFC 3261 §16.6: each hop takes one from Max-Forwards.
+#[test]
+fn a_call_has_one_hop_less_on_the_other_side() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    assert!(lab.last("med-1").1.invited.contains("Max-Forwards: 69\r\n"));
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// RFC 3326: a side that hears BYE for a failure hears the cause.
+#[test]
+fn a_refusal_carries_its_cause() {
+    let mut lab = Lab::new();
+    for name in ["med-1", "med-2"] {
+        lab.habit(name, Habit::Refuse(486, String::new()));
+    }
+    lab.call("itsp", DID);
+    lab.run(1_000);
+    let log = lab.of("itsp").log.clone();
+    let refused = log
+        .iter()
+        .find(|text| text.starts_with("SIP/2.0 486"))
+        .unwrap();
+    assert!(refused.contains("Reason: Q.850;cause=17"), "{refused}");
+    lab.assert_nothing_left();
+}
