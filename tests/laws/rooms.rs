@@ -48,7 +48,7 @@ const ROOMS: [(&str, &str, &[&str]); 9] = [
 
 /// Crates from outside that have one home, and why. A name ending in `-` or
 /// `_` stands for all that begin so. The lab may know all of them.
-const HOMES: [(&str, &[&str], &str); 9] = [
+const HOMES: [(&str, &[&str], &str); 10] = [
     (
         "rsip",
         &["sbc-sip"],
@@ -83,6 +83,11 @@ const HOMES: [(&str, &[&str], &str); 9] = [
         "nftables",
         &["sbc-netcfg"],
         "one process has its hands in the kernel",
+    ),
+    (
+        "lzma-rs",
+        &["sbc-image"],
+        "the kernel's modules are opened where the image is built",
     ),
     ("rsvici", &["sbc-netcfg"], "one process speaks to charon"),
     ("vici-", &["sbc-netcfg"], "one process speaks to charon"),

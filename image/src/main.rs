@@ -1,0 +1,96 @@
+//! Arguments come in, a step of building the image is done, what it made is
+//! printed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use sbc_image::cpio;
+use sbc_image::fetch::{Cache, Fetched, Strictness};
+use sbc_image::lab;
+use sbc_image::lock::Lock;
+use sbc_image::tree::{Content, Tree};
+
+const USAGE: &str = "usage, from the top of the repository:
+  sbc-image lock                    write image/packages.lock with the archive's versions
+  sbc-image fetch [--strict]        fetch what the lock names
+  sbc-image lab                     make the lab guests' kernel and initrd, print their paths
+  sbc-image cpio OUT PATH=FILE …    write an archive of files, each executable";
+const LOCK: &str = "image/packages.lock";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match run(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sbc-image: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(words: &[&str]) -> anyhow::Result<()> {
+    match words {
+        ["lock"] => write_lock(),
+        ["fetch"] => fetch(Strictness::Forward).map(drop),
+        ["fetch", "--strict"] => fetch(Strictness::Release).map(drop),
+        ["lab"] => {
+            let cache = cache()?;
+            let fetched = fetch(Strictness::Forward)?;
+            let _held = cache.hold()?;
+            let boot = lab::boot(&cache, &fetched)?;
+            println!("kernel {}", boot.kernel.display());
+            println!("initrd {}", boot.initrd.display());
+            Ok(())
+        }
+        ["cpio", out, files @ ..] => archive(Path::new(out), files),
+        _ => bail!("{USAGE}"),
+    }
+}
+
+/// Returns the folder for what was fetched and made: below the user's own cache
+/// if one is named, else below `target`.
+fn cache() -> anyhow::Result<Cache> {
+    let own = std::env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty());
+    let folder = own.map_or_else(
+        || PathBuf::from("target/image-cache"),
+        |path| PathBuf::from(path).join("sbc-image"),
+    );
+    Ok(Cache::new(std::path::absolute(folder)?))
+}
+
+fn fetch(strictness: Strictness) -> anyhow::Result<Fetched> {
+    let cache = cache()?;
+    let _held = cache.hold()?;
+    let text = fs::read_to_string(LOCK).with_context(|| format!("{LOCK}\n{USAGE}"))?;
+    let fetched = cache.fetch(&text.parse::<Lock>()?, strictness)?;
+    if !fetched.differs.is_empty() {
+        eprintln!(
+            "sbc-image: NOT WHAT THE LOCK SAYS, the archive has dropped it: {}",
+            fetched.differs.join(", ")
+        );
+    }
+    Ok(fetched)
+}
+
+fn write_lock() -> anyhow::Result<()> {
+    let cache = cache()?;
+    let _held = cache.hold()?;
+    let lock = cache.current()?;
+    fs::write(LOCK, lock.to_string()).context(LOCK)?;
+    println!("{LOCK}: {} packages", lock.packages.len());
+    Ok(())
+}
+
+fn archive(out: &Path, files: &[&str]) -> anyhow::Result<()> {
+    let mut tree = Tree::new();
+    for file in files {
+        let (path, from) = file.split_once('=').context(USAGE)?;
+        tree.put(path, 0o755, Content::From(PathBuf::from(from)));
+    }
+    let mut file = fs::File::create(out).with_context(|| out.display().to_string())?;
+    cpio::write(&tree, &mut file)?;
+    Ok(())
+}
