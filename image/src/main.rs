@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use sbc_image::cpio;
-use sbc_image::fetch::{Cache, Fetched, Strictness};
+use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
 use sbc_image::lab;
 use sbc_image::lock::Lock;
 use sbc_image::tree::{Content, Tree};
@@ -26,9 +26,19 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("sbc-image: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(status(&error))
         }
     }
+}
+
+/// Returns 3 when the machine or its network lacks something, else 1: who calls
+/// may go on without what could not be had.
+fn status(error: &anyhow::Error) -> u8 {
+    let lacking = matches!(
+        error.downcast_ref(),
+        Some(Unfetched::NoMirror | Unfetched::Apt { .. } | Unfetched::Absent(_))
+    );
+    if lacking { 3 } else { 1 }
 }
 
 fn run(words: &[&str]) -> anyhow::Result<()> {

@@ -10,6 +10,8 @@ mod verify;
 
 use std::process::ExitCode;
 
+use crate::kit::guest::inside::AGENT;
+
 /// What a wrong call, or a machine that lacks something, exits with.
 const CANNOT: u8 = 2;
 
@@ -22,6 +24,13 @@ pub fn run(arguments: &[String]) -> ExitCode {
         ["verify"] => verify::run(),
         ["demo"] => demo::run(),
         ["phone", rest @ ..] => crate::kit::phone::run(rest),
+        [AGENT] => match crate::kit::guest::inside::agent() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("guest: {error}");
+                ExitCode::FAILURE
+            }
+        },
         [absent @ "measure", ..] => {
             eprintln!("cargo {absent} does not exist in this version");
             ExitCode::from(CANNOT)

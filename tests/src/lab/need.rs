@@ -12,7 +12,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 3] = [
+const NEEDS: [Need; 4] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -27,6 +27,11 @@ const NEEDS: [Need; 3] = [
         program: "ip",
         package: "iproute2",
         why: "makes the networks of the scenes",
+    },
+    Need {
+        program: "qemu-system-x86_64",
+        package: "qemu-system-x86",
+        why: "boots the guests",
     },
 ];
 
@@ -119,7 +124,7 @@ mod tests {
     fn only_what_is_absent_is_asked_for() {
         let found = missing(&NEEDS, |program| program == "cc");
         let packages: Vec<&str> = found.iter().map(|need| need.package).collect();
-        assert_eq!(packages, ["valgrind", "iproute2"]);
+        assert_eq!(packages, ["valgrind", "iproute2", "qemu-system-x86"]);
     }
 
     #[test]

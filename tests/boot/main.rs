@@ -1,0 +1,3 @@
+//! Guests: Debian's kernel in QEMU, alone and joined by the switch.
+
+mod lab;
