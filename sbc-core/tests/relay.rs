@@ -134,7 +134,7 @@ fn side(local: SocketAddr, peer: &Peer, identity: u128) -> SideRow {
         media_from: [network("127.0.0.0", 8), network("::1", 128)]
             .into_iter()
             .collect(),
-        rtcp: RtcpMode::Originate,
+        rtcp: RtcpMode::default(),
         sends: true,
         hears: true,
         rules: [rule(8, 8, Action::Pass), rule(101, 96, Action::Event)]

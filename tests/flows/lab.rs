@@ -40,6 +40,7 @@ pub struct Lab {
     pub stories: Vec<String>,
     pub journal: BTreeMap<u32, Vec<u8>>,
     pub streams: BTreeMap<StreamKey, sbc_media::stream::StreamRow>,
+    pub node: Node,
 }
 
 enum Parcel {
@@ -48,7 +49,18 @@ enum Parcel {
 }
 
 pub fn node() -> Node {
-    let checked = sbc_config::check(include_str!("node.toml"));
+    node_with(&[], "")
+}
+
+/// The node of the lab, with these keys more: a table's line, and what stands in it.
+pub fn node_with(keys: &[(&str, &str)], tables: &str) -> Node {
+    let mut text = include_str!("node.toml").to_owned() + tables;
+    for (table, line) in keys {
+        let place = format!("\n{table}\n");
+        assert!(text.contains(&place), "no table {table}");
+        text = text.replacen(&place, &format!("{place}{line}\n"), 1);
+    }
+    let checked = sbc_config::check(&text);
     checked
         .node
         .unwrap_or_else(|| panic!("{:?}", checked.problems))
@@ -60,8 +72,23 @@ impl Lab {
     }
 
     pub fn seeded(seed: u8) -> Self {
+        Self::on(node(), seed)
+    }
+
+    /// A lab whose node has these keys more.
+    pub fn with(keys: &[(&str, &str)]) -> Self {
+        Self::on(node_with(keys, ""), 1)
+    }
+
+    /// A lab whose node has these keys and tables more.
+    pub fn with_tables(keys: &[(&str, &str)], tables: &str) -> Self {
+        Self::on(node_with(keys, tables), 1)
+    }
+
+    fn on(node: Node, seed: u8) -> Self {
         let mut lab = Self {
-            engine: Engine::new(node(), [seed; 32], 0),
+            engine: Engine::new(node.clone(), [seed; 32], 0),
+            node,
             now: 0,
             personas: vec![
                 Persona::new("itsp", "172.20.31.1:5060", "172.20.31.2:5060", false),
@@ -118,6 +145,31 @@ impl Lab {
         id
     }
 
+    /// As [`Lab::call_with`], with the INVITE as `edit` makes it; its length is put right.
+    pub fn call_edited(
+        &mut self,
+        name: &str,
+        number: &str,
+        edit: impl FnOnce(String) -> String,
+    ) -> String {
+        let now = self.now;
+        let id = self.of(name).invite(now, number, "", true);
+        let text = self.of(name).outbox.pop().unwrap();
+        let text = measured(&edit(text));
+        self.of(name).calls.get_mut(&id).unwrap().invite = text.clone();
+        self.raw(name, &text);
+        id
+    }
+
+    /// The last message to `name` that starts with `start`.
+    pub fn message(&mut self, name: &str, start: &str) -> String {
+        let log = &self.of(name).log;
+        let found = log.iter().rev().find(|text| text.starts_with(start));
+        found
+            .unwrap_or_else(|| panic!("{name} heard no {start}"))
+            .clone()
+    }
+
     pub fn request(&mut self, name: &str, id: &str, method: &str, direction: Option<&str>) {
         let now = self.now;
         self.of(name).request(now, id, method, "", direction);
@@ -125,8 +177,12 @@ impl Lab {
     }
 
     pub fn cancel(&mut self, name: &str, id: &str) {
+        self.cancel_with(name, id, "");
+    }
+
+    pub fn cancel_with(&mut self, name: &str, id: &str, extra: &str) {
         let now = self.now;
-        self.of(name).cancel(now, id);
+        self.of(name).cancel(now, id, extra);
         self.collect();
     }
 
@@ -169,7 +225,7 @@ impl Lab {
     }
 
     /// Puts what personas want to say on their wires.
-    fn collect(&mut self) {
+    pub fn collect(&mut self) {
         for place in 0..self.personas.len() {
             for text in std::mem::take(&mut self.personas[place].outbox) {
                 if !self.lost(place) {
@@ -289,7 +345,7 @@ impl Lab {
 
     fn listener(&self, place: usize) -> u64 {
         let at = self.socket(place);
-        node()
+        self.node
             .listeners()
             .iter()
             .position(|each| *each == at)
@@ -359,6 +415,16 @@ impl Lab {
             self.engine.peers()
         );
     }
+}
+
+/// The same message with the length that its body has.
+fn measured(text: &str) -> String {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let lines = head
+        .split("\r\n")
+        .filter(|line| !line.starts_with("Content-Length"));
+    let head = lines.collect::<Vec<_>>().join("\r\n");
+    format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 fn millis(time: Duration) -> Millis {

@@ -9,6 +9,8 @@
 )]
 
 mod calls;
+mod crossing;
+mod early;
 mod failures;
 mod lab;
 mod many;

@@ -25,6 +25,10 @@ pub enum Habit {
     RingWithSession(Millis),
     /// Early dialogs with so many tags, then 200 from the last.
     Forks(usize, Millis),
+    /// The same, and 200 from the one at this place.
+    ForksThen(usize, usize, Millis),
+    /// 100, after so long 183 with a session, after so long again 200.
+    TryThenEarly(Millis, Millis),
     /// 180 and nothing else.
     Ring,
     /// 100 and nothing else.
@@ -58,6 +62,10 @@ pub struct Call {
     seen: std::collections::BTreeSet<String>,
     /// Direction of what we said last.
     pub direction: String,
+    /// Where we take media when we are called.
+    pub port: u32,
+    /// An early description was given.
+    early: bool,
 }
 
 /// Something that is sent again until it is answered.
@@ -79,6 +87,8 @@ pub struct Persona {
     pub habit: Habit,
     /// How it answers a re-INVITE: a status, 0 for a good answer.
     pub changes: u16,
+    /// Headers that each of its answers has.
+    pub answers_with: String,
     pub calls: BTreeMap<String, Call>,
     repeats: BTreeMap<String, Repeat>,
     /// Answers given, for copies of their requests.
@@ -101,6 +111,7 @@ impl Persona {
             tcp,
             habit: Habit::Answer(100),
             changes: 0,
+            answers_with: String::new(),
             calls: BTreeMap::new(),
             repeats: BTreeMap::new(),
             given: BTreeMap::new(),
@@ -184,12 +195,12 @@ impl Persona {
     }
 
     /// CANCELs the INVITE of a call.
-    pub fn cancel(&mut self, now: Millis, id: &str) {
+    pub fn cancel(&mut self, now: Millis, id: &str, extra: &str) {
         let invite = self.calls[id].invite.clone();
         let via = header(&invite, "Via").to_owned();
         let text = format!(
             "CANCEL {} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {id}\r\n\
-             CSeq: {}\r\nContent-Length: 0\r\n\r\n",
+             CSeq: {}\r\n{extra}Content-Length: 0\r\n\r\n",
             invite.split(' ').nth(1).unwrap(),
             header(&invite, "From"),
             header(&invite, "To"),
@@ -246,11 +257,19 @@ impl Persona {
         if call.ended || call.heard.contains(&"CANCEL".to_string()) {
             return;
         }
-        let invited = call.invited.clone();
+        let (invited, early) = (
+            call.invited.clone(),
+            std::mem::replace(&mut call.early, true),
+        );
         let host = self.host();
         let call = self.calls.get_mut(id).unwrap();
         call.direction = "sendrecv".into();
-        let sdp = describe(host, 50_000, call.version, "sendrecv");
+        let sdp = describe(host, call.port, call.version, "sendrecv");
+        if let (Habit::TryThenEarly(_, after), false) = (&self.habit, early) {
+            self.later.push((now + after, id.to_owned()));
+            self.provisional(&invited, "183 Session Progress", "", Some(&sdp));
+            return;
+        }
         self.final_answer(now, &invited, "200 OK", "", Some(&sdp));
     }
 
@@ -307,11 +326,12 @@ impl Persona {
             format!("{to};tag={tag}")
         };
         text += &format!(
-            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n{extra}",
+            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n{extra}{}",
             header(request, "From"),
             header(request, "Call-ID"),
             header(request, "CSeq"),
-            self.at
+            self.at,
+            self.answers_with
         );
         text + &ending(sdp)
     }
@@ -398,6 +418,7 @@ impl Persona {
             heard: vec!["INVITE".into()],
             session: session(body(text)).map(|(_, direction)| direction),
             invited: text.to_owned(),
+            port: 50_000,
             ..Call::default()
         };
         self.calls.insert(id.to_owned(), call);
@@ -417,13 +438,18 @@ impl Persona {
                 self.later.push((now + after, id.to_owned()));
             }
             Habit::Forks(count, after) => {
-                for fork in 0..count {
-                    let call = self.calls.get_mut(id).unwrap();
-                    call.ours = format!("{};tag={tag}f{fork}", header(text, "To"));
-                    let port = 50_000 + 2 * u32::try_from(fork).unwrap();
-                    let sdp = describe(self.host(), port, 1, "sendrecv");
-                    self.provisional(text, "183 Session Progress", "", Some(&sdp));
-                }
+                self.fork(text, id, &tag, count);
+                self.later.push((now + after, id.to_owned()));
+            }
+            Habit::ForksThen(count, winner, after) => {
+                self.fork(text, id, &tag, count);
+                let call = self.calls.get_mut(id).unwrap();
+                call.ours = format!("{};tag={tag}f{winner}", header(text, "To"));
+                call.port = 50_000 + 2 * u32::try_from(winner).unwrap();
+                self.later.push((now + after, id.to_owned()));
+            }
+            Habit::TryThenEarly(after, _) => {
+                self.provisional(text, "100 Trying", "", None);
                 self.later.push((now + after, id.to_owned()));
             }
             Habit::Ring => self.provisional(text, "180 Ringing", "", None),
@@ -442,6 +468,16 @@ impl Persona {
                 );
                 self.later.push((now + after, id.to_owned()));
             }
+        }
+    }
+
+    fn fork(&mut self, text: &str, id: &str, tag: &str, count: usize) {
+        for fork in 0..count {
+            let call = self.calls.get_mut(id).unwrap();
+            call.ours = format!("{};tag={tag}f{fork}", header(text, "To"));
+            let port = 50_000 + 2 * u32::try_from(fork).unwrap();
+            let sdp = describe(self.host(), port, 1, "sendrecv");
+            self.provisional(text, "183 Session Progress", "", Some(&sdp));
         }
     }
 

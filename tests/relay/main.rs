@@ -39,7 +39,7 @@ fn side(local: &str, peer: &UdpSocket, rules: [Rule; 2]) -> SideRow {
         }),
         source: Source::Signalled,
         media_from: [loopback].into_iter().collect(),
-        rtcp: RtcpMode::Originate,
+        rtcp: RtcpMode::default(),
         sends: true,
         hears: true,
         rules: rules.into_iter().collect(),

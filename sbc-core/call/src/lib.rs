@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod across;
 pub mod call;
 pub mod door;
 pub mod engine;

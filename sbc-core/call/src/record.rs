@@ -16,13 +16,14 @@ use crate::call::{Call, Phase};
 use crate::door::JournalCommand;
 use crate::engine::Desk;
 use crate::leg::media::Half;
+use crate::leg::session::Session;
 use crate::leg::{Leg, timer_policy};
 use crate::parties::Caller;
 use crate::random::Hex;
 use crate::story::Attempt;
 
 /// The version of the record. Another one is a call that is not taken over.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// One call.
 #[derive(Debug, Deserialize, Serialize)]
@@ -62,6 +63,7 @@ struct LegRecord {
     timer: Option<session_timer::Record>,
     allows_update: bool,
     identity: u128,
+    session: Session,
 }
 
 impl Call {
@@ -173,6 +175,7 @@ impl Leg {
             timer: self.timer.as_ref().map(|timer| timer.record(desk.now)),
             allows_update: self.allows_update,
             identity: self.identity,
+            session: self.session,
         })
     }
 
@@ -217,6 +220,7 @@ impl LegRecord {
         leg.dialog = Some(self.dialog);
         leg.allows_update = self.allows_update;
         leg.identity = self.identity;
+        leg.session = self.session;
         let policy = timer_policy(&peer);
         leg.timer = policy.map(|policy| match &self.timer {
             Some(record) => SessionTimer::resume(policy, desk.now, record),

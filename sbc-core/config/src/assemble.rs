@@ -221,11 +221,15 @@ fn trunk(draft: &PeerDraft<'_>, numbers: &BTreeMap<Name, Numbers>) -> Option<Tru
 }
 
 fn server(draft: &PeerDraft<'_>, numbers: &BTreeMap<Name, Numbers>) -> Option<Mediation> {
+    let bypass: Vec<Network> = values(&draft.file.bypass)?;
+    let mut peer = peer(draft, numbers)?;
+    // The media of a client that passes by the server is the server's.
+    peer.media_from.extend(&bypass);
     Some(Mediation {
-        peer: peer(draft, numbers)?,
+        peer,
         interface: draft.file.interface.value()?.clone(),
         site: draft.file.site.optional()?,
-        bypass: values(&draft.file.bypass)?,
+        bypass,
         mac: draft.file.mac.optional()?.map(|mac| mac.0),
     })
 }

@@ -54,7 +54,7 @@ pub struct Peer {
     pub media_source: MediaSource,
     /// In order of preference; never empty.
     pub codecs: Vec<Codec>,
-    /// Milliseconds of speech in a packet we send: 10, 20, 30 or 40.
+    /// Milliseconds of speech in a packet, as the peer is asked for: 10, 20, 30 or 40.
     pub ptime: u8,
     pub dtmf: Dtmf,
     pub comfort_noise: ComfortNoise,

@@ -230,12 +230,27 @@ pub enum Source {
 }
 
 /// Whether RTCP of our own goes to a peer.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum RtcpMode {
     Off,
-    /// A report every five seconds or so, on hold too.
-    #[default]
-    Originate,
+    /// A report in so long on average, on hold too.
+    Originate(Duration),
+}
+
+impl Default for RtcpMode {
+    fn default() -> Self {
+        Self::Originate(crate::rtp::REPORT_INTERVAL)
+    }
+}
+
+impl RtcpMode {
+    /// Returns the mean time between two reports, or between two looks at the clock.
+    pub const fn interval(self) -> Duration {
+        match self {
+            Self::Off => crate::rtp::REPORT_INTERVAL,
+            Self::Originate(every) => every,
+        }
+    }
 }
 
 /// How long silence may last, and what counts as late.

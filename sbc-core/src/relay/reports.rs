@@ -18,10 +18,11 @@ impl Live {
             if self.side(side).report_due > now {
                 continue;
             }
-            let interval = report_interval(self.roll());
+            let random = self.roll();
             let side = self.side_mut(side);
+            let interval = report_interval(side.row.rtcp.interval(), random);
             side.report_due = now + interval;
-            if side.row.rtcp == RtcpMode::Originate {
+            if side.row.rtcp != RtcpMode::Off {
                 side.send_report(NtpTime::from_unix(clock.unix(now)), now);
             }
         }

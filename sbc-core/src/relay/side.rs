@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
 use sbc_media::Instant;
+use sbc_media::rtp::Reception;
 use sbc_media::rtp::events::Tracker;
-use sbc_media::rtp::{FIRST_REPORT, Reception};
 use sbc_media::stream::{Received, Remote, Rules, Sent, SideRow, SideStats};
 
 use super::play::Playing;
@@ -96,6 +96,8 @@ impl Side {
     /// Takes a row and its opened ports.
     pub fn new(row: SideRow, pair: Pair, now: Instant) -> Self {
         let playing = row.play.map(|play| Playing::new(play, row.identity, now));
+        // The first report comes after half the interval (RFC 3550 §6.2).
+        let report_due = now + row.rtcp.interval() / 2;
         Self {
             path: Path::of(&row),
             row: Box::new(row),
@@ -108,7 +110,7 @@ impl Side {
             counts: SideStats::default(),
             outgoing: Outgoing::default(),
             peer_report: None,
-            report_due: now + FIRST_REPORT,
+            report_due,
             last_media: None,
             last_packet: None,
             first_told: false,

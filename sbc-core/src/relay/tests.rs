@@ -58,7 +58,7 @@ fn peer() -> Peer {
         remote: Some(remote),
         source: Source::Signalled,
         media_from: [loopback].into_iter().collect(),
-        rtcp: RtcpMode::Originate,
+        rtcp: RtcpMode::default(),
         sends: true,
         hears: true,
         rules: [Rule {

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use sbc_config::Socket;
-use sbc_config::peer::Redirect;
+use sbc_config::peer::{EarlyMedia, Redirect};
 use sbc_media::sdp::Choice;
 use sbc_sip::Instant;
 use sbc_sip::dialog::session_timer::session_expires;
@@ -15,10 +15,11 @@ use sbc_sip::message::{
     Contact, Field, RSeq, Response, RetryAfter, Status, StatusClass, Uri, each, single,
 };
 use sbc_sip::transaction::branch::Branch;
-use sbc_sip::wire::Name;
+use sbc_sip::wire::{Frame, Name};
 
 use super::{Call, Phase};
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner, allows_update, description};
 use crate::leg::{Leg, Opening};
 use crate::route::Target;
@@ -69,28 +70,39 @@ impl Call {
             (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
             _ => false,
         };
+        let described = described && self.caller_early_media(desk) != EarlyMedia::RingOnly;
         self.target_lives(desk);
         self.rang.get_or_insert(desk.now);
+        self.tell_progress(desk, answer, described);
         self.program(desk);
-        self.tell_progress(desk, answer.status, described);
     }
 
     /// Passes a provisional answer on: a description moves from 180 to 183,
     /// because some callers' sides take it nowhere else.
-    fn tell_progress(&mut self, desk: &mut Desk, status: Status, described: bool) {
-        let status = if described {
-            Status::SESSION_PROGRESS
-        } else {
-            status
+    fn tell_progress(&mut self, desk: &mut Desk, answer: &Response<'_>, described: bool) {
+        let moves = described && self.caller_early_media(desk) == EarlyMedia::Normalise;
+        let status = match answer.status {
+            _ if moves => Status::SESSION_PROGRESS,
+            // Nobody hears what a progress without a session promises.
+            Status::SESSION_PROGRESS if self.caller_early_media(desk) == EarlyMedia::RingOnly => {
+                Status::RINGING
+            }
+            status => status,
         };
         self.guard = None;
-        self.tell_caller(desk, status, described);
+        self.tell_caller(desk, status, described, Some(answer.frame));
+    }
+
+    /// What the caller's peer is told of media before the answer.
+    pub(super) fn caller_early_media(&self, desk: &Desk) -> EarlyMedia {
+        let peer = self.leg(Side::A).and_then(|leg| desk.peer(leg.peer));
+        peer.map_or(EarlyMedia::Normalise, |peer| peer.early_media)
     }
 
     /// The caller hears 183 before its server gives the call up.
     pub(super) fn guard_fires(&mut self, desk: &mut Desk) {
         self.guard = None;
-        self.tell_caller(desk, Status::SESSION_PROGRESS, false);
+        self.tell_caller(desk, Status::SESSION_PROGRESS, false, None);
     }
 
     /// Takes a 2xx of leg `at`.
@@ -142,7 +154,7 @@ impl Call {
             _ => leg.half.agreed.is_some(),
         };
         if !accepted {
-            leg.bye(desk, owner, Some(79));
+            leg.bye(desk, owner, Some(Cause::of(488)));
             self.attempt_failed(desk, 488, "an unacceptable session description");
             return;
         }
@@ -151,17 +163,18 @@ impl Call {
             peer.answered += 1;
         }
         self.note_attempt(desk, place, secs, "");
-        self.tell_answer(desk);
+        self.tell_answer(desk, answer.frame);
     }
 
-    fn tell_answer(&mut self, desk: &mut Desk) {
+    fn tell_answer(&mut self, desk: &mut Desk, answer: &Frame) {
+        self.cause = None;
         self.guard = None;
         self.patience = None;
         self.phase = Phase::Talking;
         self.answered = Some(desk.now);
         self.rang.get_or_insert(desk.now);
         desk.counters.answered += 1;
-        self.answer_caller(desk);
+        self.answer_caller(desk, answer);
         self.program(desk);
         self.keep(desk);
     }
@@ -191,6 +204,10 @@ impl Call {
             return;
         }
         rest(desk, leg, answer);
+        self.cause = Cause::read(answer.frame);
+        let Some(leg) = self.legs.get(at) else {
+            return;
+        };
         if let Some(peer) = desk.peers.get_mut(leg.peer)
             && code < 500
         {

@@ -11,7 +11,6 @@ use sbc_sip::dialog::life::Event;
 use sbc_sip::dialog::reliable::Uas;
 use sbc_sip::dialog::session_timer::{Answer, Asked as Wanted};
 use sbc_sip::dialog::{Dialog, Opening as Facts, record_route};
-use sbc_sip::message::reason::Reason;
 use sbc_sip::message::session::{MinSe, SessionExpires};
 use sbc_sip::message::tokens::{Require, Supported};
 use sbc_sip::message::{Field, RSeq, Request, RetryAfter, Status, Writer, each, single};
@@ -19,9 +18,10 @@ use sbc_sip::wire::{Frame, Name};
 
 use super::Call;
 use crate::Side;
+use crate::across;
+use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner};
 use crate::leg::{Asked, Leg, Opening, Reliable, Sent2xx, compose};
-use crate::policy::responses::q850;
 
 impl Call {
     /// Tells the caller at once that its INVITE is here.
@@ -36,7 +36,18 @@ impl Call {
     }
 
     /// Answers the caller's INVITE provisionally, reliably if it has to be.
-    pub(super) fn tell_caller(&mut self, desk: &mut Desk, status: Status, described: bool) {
+    /// `answer` is the one of the other side that it tells of.
+    pub(super) fn tell_caller(
+        &mut self,
+        desk: &mut Desk,
+        status: Status,
+        described: bool,
+        answer: Option<&Frame>,
+    ) {
+        let far = self
+            .leg(Side::B)
+            .and_then(|leg| desk.peer(leg.peer))
+            .cloned();
         let Some(choice) = self.choice(desk, Side::A) else {
             return;
         };
@@ -71,12 +82,19 @@ impl Call {
             asked.record_route(writer);
             compose::contact(writer, leg.local);
             compose::abilities(writer, &peer);
+            if let (Some(answer), Some(far)) = (answer, &far) {
+                across::pass(writer, answer, &peer, far);
+            }
         });
         desk.respond(Some(owner), asked.id, status, bytes);
     }
 
-    /// Answers the caller's INVITE with 200.
-    pub(super) fn answer_caller(&mut self, desk: &mut Desk) {
+    /// Answers the caller's INVITE with 200, on the strength of `answer`.
+    pub(super) fn answer_caller(&mut self, desk: &mut Desk, answer: &Frame) {
+        let far = self
+            .leg(Side::B)
+            .and_then(|leg| desk.peer(leg.peer))
+            .cloned();
         let Some(choice) = self.choice(desk, Side::A) else {
             return;
         };
@@ -100,7 +118,12 @@ impl Call {
         if let Some(mut reliable) = leg.reliable.take() {
             reliable.uas.finish();
         }
-        let bytes = leg.success(desk, &asked, sdp.as_deref());
+        let near = desk.peer(leg.peer).cloned();
+        let bytes = leg.success(desk, &asked, sdp.as_deref(), |writer| {
+            if let (Some(near), Some(far)) = (&near, &far) {
+                across::pass(writer, answer, near, far);
+            }
+        });
         let Some(bytes) = bytes else {
             return;
         };
@@ -129,16 +152,29 @@ impl Call {
         if let Some(dialog) = &mut leg.dialog {
             dialog.apply(Event::Failure);
         }
+        let refused = Refused {
+            status,
+            warning,
+            cause: self.cause,
+        };
         refuse(
             desk,
             Some(owner),
             leg.peer,
             &asked,
             Some(&leg.tag),
-            status,
-            warning,
+            &refused,
         );
     }
+}
+
+/// What a failure of ours says.
+#[derive(Clone, Copy, Debug)]
+pub struct Refused<'a> {
+    pub status: Status,
+    pub warning: Option<&'a str>,
+    /// Why the other side refused; none is what the status stands for.
+    pub cause: Option<Cause>,
 }
 
 /// Answers `asked` with a failure and all that goes along with it.
@@ -148,9 +184,9 @@ pub fn refuse(
     place: usize,
     asked: &Asked,
     tag: Option<&str>,
-    status: Status,
-    warning: Option<&str>,
+    refused: &Refused<'_>,
 ) {
+    let status = refused.status;
     let peer = desk.peer(place);
     let retry = peer.and_then(|peer| peer.retry_after);
     let reason = peer.is_some_and(|peer| peer.headers.reason);
@@ -165,9 +201,12 @@ pub fn refuse(
             });
         }
         if reason && status.code() >= 400 {
-            writer.field(&Reason::q850(q850(status.code()).into()));
+            refused
+                .cause
+                .unwrap_or(Cause::of(status.code()))
+                .write(writer);
         }
-        if let Some(text) = warning {
+        if let Some(text) = refused.warning {
             warn(writer, text);
         }
     });
@@ -253,6 +292,7 @@ impl Leg {
         desk: &mut Desk,
         asked: &Asked,
         sdp: Option<&str>,
+        more: impl FnOnce(&mut Writer<'_>),
     ) -> Option<Bytes> {
         let peer = desk.peer(self.peer)?.clone();
         let wanted = wanted(&asked.frame);
@@ -267,6 +307,7 @@ impl Leg {
                     compose::require(writer, &["timer"]);
                 }
             }
+            more(writer);
         });
         if let (Some(timer), Some(answer)) = (&mut self.timer, answer) {
             timer.heard(&asked.frame);

@@ -5,9 +5,11 @@ use sbc_sip::dialog::{Verdict, life};
 use sbc_sip::message::{Field, Method, RAck, Request, RetryAfter, Status, single};
 use sbc_sip::transaction::destination::{Source, Transport};
 use sbc_sip::transaction::layer::ServerId;
+use sbc_sip::wire::Frame;
 
 use super::{Call, Phase};
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner};
 use crate::leg::{Asked, Leg, Opening};
 use crate::story::{Why, releaser};
@@ -22,11 +24,13 @@ impl Call {
         source: Source,
         request: &Request<'_>,
     ) {
+        self.hear_session(side, request.frame);
         let asked = Asked {
             id,
             frame: request.frame.clone(),
             source,
             cseq: request.cseq.number,
+            session: self.leg(side).map(|leg| leg.session).unwrap_or_default(),
         };
         let owner = Owner::Call(self.key, side);
         let random = desk.random.below(u32::MAX);
@@ -79,6 +83,15 @@ impl Call {
         }
     }
 
+    /// Takes the name that the end on `side` has for the session.
+    pub(super) fn hear_session(&mut self, side: Side, frame: &Frame) {
+        let heard = self.leg_mut(side).filter(|leg| !leg.released);
+        let near = heard.and_then(|leg| leg.session.hear(frame).then_some(leg.session.near));
+        if let (Some(near), Some(other)) = (near, self.leg_mut(side.other())) {
+            other.learn_far(near);
+        }
+    }
+
     fn bye(&mut self, desk: &mut Desk, side: Side, asked: &Asked) {
         let owner = Owner::Call(self.key, side);
         if let Some(leg) = self.leg_mut(side) {
@@ -92,6 +105,7 @@ impl Call {
             // It would not hang up on an answer it never got.
             leg.success = None;
         }
+        self.cause = Cause::read(&asked.frame);
         let why = if self.answered.is_some() {
             Why::Normal
         } else {
@@ -100,9 +114,11 @@ impl Call {
         self.finish(desk, why, releaser(side), Status::OK);
     }
 
-    /// The caller cancelled its INVITE; the layer has answered the CANCEL.
-    pub fn cancelled(&mut self, desk: &mut Desk) {
+    /// The caller cancelled its INVITE, and says why; the layer has answered the
+    /// CANCEL.
+    pub fn cancelled(&mut self, desk: &mut Desk, cause: Option<Cause>) {
         if self.phase == Phase::Inviting {
+            self.cause = cause;
             self.finish(
                 desk,
                 Why::Cancelled,

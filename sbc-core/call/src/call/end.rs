@@ -9,6 +9,7 @@ use sbc_sip::message::Status;
 
 use super::{Call, End, Phase};
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::door::{JournalCommand, RelayCommand};
 use crate::engine::{Desk, Owner};
 use crate::leg::{Leg, Opening};
@@ -38,11 +39,12 @@ impl Call {
         if self.answered.is_none() {
             desk.counters.refused += 1;
         }
-        self.give_up(desk);
+        self.give_up(desk, self.cause);
         let warning = (why == Why::Media).then(|| why.to_string());
         self.refuse_caller(desk, status, warning.as_deref());
         self.crossing = None;
-        let cause = (why != Why::Normal).then(|| q850(status.code()));
+        let cause = (why != Why::Normal).then(|| Cause::of(status.code()));
+        let cause = self.cause.or(cause);
         let emergency = self.emergency;
         for (at, leg) in self.legs.iter_mut().enumerate() {
             let side = if at == 0 { Side::A } else { Side::B };
@@ -124,11 +126,7 @@ impl Call {
             } else {
                 end.code
             },
-            q850: if self.answered.is_some() && end.why == Why::Normal {
-                16
-            } else {
-                q850(end.code)
-            },
+            q850: self.q850_of(end),
             sbc_code: end.why.code(),
             codec_a: codec(a),
             codec_b: codec(b),
@@ -138,6 +136,19 @@ impl Call {
             media_b,
             reinvites: self.reinvites,
         }
+    }
+
+    /// Returns what the telephone network calls this end: what a side said, else what
+    /// our status stands for.
+    fn q850_of(&self, end: End) -> u8 {
+        let said = self.cause.and_then(|cause| cause.q850);
+        let ours = if self.answered.is_some() && end.why == Why::Normal {
+            16
+        } else {
+            q850(end.code)
+        };
+        said.and_then(|cause| u8::try_from(cause).ok())
+            .unwrap_or(ours)
     }
 
     /// Returns the tags of this call's legs, to be forgotten with it.
@@ -152,7 +163,7 @@ fn whole_millis(time: core::time::Duration) -> u64 {
 
 impl Leg {
     /// Ends what is still open on this leg.
-    fn end(&mut self, desk: &mut Desk, owner: Owner, cause: Option<u8>) {
+    fn end(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
         self.half.waiting = false;
         self.end_requests(desk, owner);
         if let Opening::Ours(calling) = &mut self.opening
@@ -161,7 +172,7 @@ impl Leg {
             // Its end arrives as its final answer.
             if !core::mem::replace(&mut calling.given_up, true) {
                 let branch = calling.branch;
-                desk.cancel(branch);
+                desk.cancel(branch, None);
             }
             return;
         }
@@ -179,7 +190,7 @@ impl Leg {
     }
 
     /// Sends the BYE, once.
-    pub(super) fn hang_up(&mut self, desk: &mut Desk, owner: Owner, cause: Option<u8>) {
+    pub(super) fn hang_up(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
         if let Some(dialog) = &mut self.dialog {
             dialog.apply(life::Event::ByeSent);
         }

@@ -3,10 +3,11 @@
 
 use alloc::boxed::Box;
 
-use sbc_config::peer::{MediaSource, Rtcp};
+use sbc_config::peer::{EarlyMedia, MediaSource, Rtcp};
 use sbc_media::stream::{
     self, MediaEvent, RtcpMode, SideStats, Source, StreamKey, StreamRow, StreamSide, Timers,
 };
+use sbc_media::tone::{Play, Ringing, Tone};
 use sbc_sip::message::Status;
 
 use super::{Call, Phase};
@@ -35,12 +36,33 @@ impl Call {
         };
         let key = self.stream_key();
         let row = StreamRow::between(key, &row_a, &row_b, timers);
+        let row = match self.ringback(desk) {
+            Some(play) => row.playing(StreamSide::A, play),
+            None => row,
+        };
         if self.row.as_deref() != Some(&row) {
             desk.out
                 .relay
                 .push(RelayCommand::Program(Box::new(row.clone())));
             self.row = Some(Box::new(row));
         }
+    }
+
+    /// Returns what the caller hears while the called side has promised media and
+    /// sends none (RFC 3960 §3.2): the ringing tone of the caller's country. The relay
+    /// stops it at the first packet.
+    fn ringback(&self, desk: &Desk) -> Option<Play> {
+        let a = self.leg(Side::A)?;
+        let early = self.phase == Phase::Inviting
+            && self.caller_early_media(desk) == EarlyMedia::Normalise
+            && self.leg(Side::B)?.half.agreed.is_some();
+        let agreed = a.half.agreed.as_ref().filter(|_| early)?;
+        let country = desk
+            .peer(a.peer)?
+            .country
+            .unwrap_or(desk.node.system.country);
+        let tone = Tone::Ringing(Ringing::of(country.as_str()));
+        Some(Play::new(tone, agreed, SILENCE))
     }
 
     /// Each target has a stream of its own, so that a late word about the one
@@ -115,6 +137,10 @@ impl Leg {
     }
 }
 
+/// Early media may be silent for so long before the caller hears a tone instead: longer
+/// than media needs to follow its signalling, shorter than a caller notices.
+const SILENCE: core::time::Duration = core::time::Duration::from_millis(300);
+
 /// The low bits of a stream's key are its call's, so that calls spread over the
 /// threads of the relay; above them the attempts of the call are counted.
 const ATTEMPT_SHIFT: u32 = 32;
@@ -150,7 +176,7 @@ fn side<'a>(desk: &'a Desk, leg: &'a Leg) -> Option<stream::Leg<'a>> {
         media_from: &policy.reach.media_from,
         rtcp: match peer.rtcp {
             Rtcp::Off => RtcpMode::Off,
-            Rtcp::Originate | Rtcp::Relay => RtcpMode::Originate,
+            Rtcp::Originate | Rtcp::Relay => RtcpMode::Originate(peer.rtcp_interval),
         },
         identity: leg.identity,
         tos: desk.node.qos.media << 2,

@@ -23,6 +23,7 @@ use sbc_sip::Instant;
 use sbc_sip::transaction::branch::Branch;
 
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::leg::Leg;
 use crate::parties::Caller;
 use crate::random::Hex;
@@ -109,6 +110,8 @@ pub struct Call {
     pub redirects: u8,
     /// A side whose media never came.
     pub one_way: Option<Side>,
+    /// Why the side that refused or ended says it did.
+    pub cause: Option<Cause>,
     /// The relay has until then to say the last numbers.
     pub numbers_until: Option<Instant>,
     /// The story was told.
@@ -149,6 +152,7 @@ impl Call {
             reinvites: 0,
             redirects: 0,
             one_way: None,
+            cause: None,
             numbers_until: None,
             told: false,
             attempt_shift: 0,

@@ -10,6 +10,7 @@ use sbc_sip::dialog::{exchange, life};
 use sbc_sip::message::session::MinSe;
 use sbc_sip::message::{Field, Method, Request, Response, Status, single};
 
+use super::caller::{Refused, refuse};
 use super::{Call, Crossing, Phase};
 use crate::Side;
 use crate::engine::{Desk, Owner, description};
@@ -61,15 +62,12 @@ impl Call {
                 leg.close(exchange::Event::Done, is_update);
                 let (place, tag) = (leg.peer, leg.tag.clone());
                 let text = refusal.to_string();
-                super::caller::refuse(
-                    desk,
-                    Some(owner),
-                    place,
-                    &asked,
-                    Some(&tag),
+                let refused = Refused {
                     status,
-                    Some(&text),
-                );
+                    warning: Some(&text),
+                    cause: None,
+                };
+                refuse(desk, Some(owner), place, &asked, Some(&tag), &refused);
             }
             None => leg.simple(desk, owner, &asked, Status::SERVER_INTERNAL_ERROR),
         }
@@ -415,7 +413,7 @@ impl Leg {
         sdp: Option<&str>,
         is_update: bool,
     ) {
-        let Some(bytes) = self.success(desk, asked, sdp) else {
+        let Some(bytes) = self.success(desk, asked, sdp, |_| {}) else {
             return;
         };
         self.close(exchange::Event::Answered, is_update);

@@ -19,6 +19,10 @@ impl Call {
             self.copy_of_success(desk, answer);
             return;
         };
+        if at == 0 || self.current == Some(at) {
+            let side = if at == 0 { Side::A } else { Side::B };
+            self.hear_session(side, answer.frame);
+        }
         let Some(leg) = self.legs.get_mut(at) else {
             return;
         };

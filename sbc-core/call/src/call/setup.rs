@@ -4,21 +4,24 @@
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::net::SocketAddr;
 use core::time::Duration;
 
 use sbc_config::{Peer, Socket};
 use sbc_media::sdp::{Own, Wish};
 use sbc_sip::dialog::Forks;
 use sbc_sip::message::identity::{PAssertedIdentity, PPreferredIdentity, Privacy};
-use sbc_sip::message::{
-    Host, Method, NameAddr, Out, Param, Params, SipUri, Status, Text, Uri, UriParams, Writer,
-};
+use sbc_sip::message::multipart::Parts;
+use sbc_sip::message::{Method, NameAddr, Status, Writer};
 use sbc_sip::transaction::destination::Destination;
+use sbc_sip::wire::Frame;
 
 use super::{Call, Phase};
 use crate::Side;
+use crate::across::cause::Cause;
+use crate::across::history::Way;
+use crate::across::{self, location};
 use crate::engine::{Desk, Owner};
+use crate::leg::address::{self, local_uri, remote_uri};
 use crate::leg::compose::{self, Head};
 use crate::leg::media::Half;
 use crate::leg::{Calling, Leg, Opening};
@@ -75,10 +78,11 @@ impl Call {
             self.release_at(desk, place);
             return false;
         };
-        let own = Own::new(at.address.ip(), port, desk.random.bits());
+        let own = Own::new(at.address.ip(), port, desk.random.bits()).asking_for(peer.ptime);
         let tag = desk.random.tag();
         let mut leg = Leg::new(&peer, place, at, Half::new(own), tag);
         leg.identity = desk.random_identity();
+        leg.session.far = self.legs.first().map_or(0, |leg| leg.session.near);
         leg.to = Destination {
             remote: target.socket.address,
             connection: index,
@@ -93,12 +97,10 @@ impl Call {
     }
 
     fn admit(&self, desk: &mut Desk, place: usize) -> bool {
-        let now = desk.now;
-        let emergency = self.emergency;
-        desk.peers.get_mut(place).is_some_and(|peer| {
+        if let Some(peer) = desk.peers.get_mut(place) {
             peer.attempts += 1;
-            peer.load.admit(now, peer.limits, emergency).is_ok()
-        })
+        }
+        desk.peers.admit(place, self.emergency).is_ok()
     }
 
     fn release_at(&self, desk: &mut Desk, place: usize) {
@@ -109,7 +111,22 @@ impl Call {
 
     /// Writes and sends the INVITE of the current leg.
     pub(super) fn invite(&mut self, desk: &mut Desk, peer: &Peer) {
-        let told = self.caller.told(peer, Some(&self.number));
+        self.cause = None;
+        let from = self
+            .legs
+            .first()
+            .and_then(|leg| desk.peer(leg.peer))
+            .cloned();
+        let way = match (self.asked_for(), &from) {
+            (Some(frame), Some(from)) => Way::read(frame, from, peer),
+            _ => None,
+        };
+        let forwarder = way.as_ref().and_then(Way::forwarder);
+        let called = forwarder.as_deref().unwrap_or(&self.number);
+        let mut told = self.caller.told(peer, Some(called));
+        if self.emergency {
+            self.reachable(desk, peer, &mut told);
+        }
         let user = peer.numbers.outward(&self.number);
         self.from_sent = told.from.clone().unwrap_or_default();
         self.to_sent.clone_from(&user);
@@ -132,9 +149,11 @@ impl Call {
         let branch = desk.branch(key);
         let calling = Calling {
             branch,
-            uri: text(|out| remote_uri(peer, leg.to.remote, &user).emit(out)),
-            from: from_text(peer, leg, &told),
-            to: text(|out| NameAddr::new(remote_uri(peer, leg.to.remote, &user)).emit(out)),
+            uri: address::text(|out| remote_uri(peer, leg.to.remote, &user).emit(out)),
+            from: address::from_text(peer, leg, &told),
+            to: address::text(|out| {
+                NameAddr::new(remote_uri(peer, leg.to.remote, &user)).emit(out);
+            }),
             call_id: previous
                 .as_ref()
                 .map_or_else(|| desk.random.call_id(), |p| p.call_id.clone()),
@@ -147,12 +166,112 @@ impl Call {
             answered: false,
             heard_from: None,
         };
-        let bytes = write_invite(leg, &calling, peer, &told, hops, &sdp);
         let to = leg.to;
-        leg.opening = Opening::Ours(Box::new(calling));
+        let bytes = self.write_invite(desk, &calling, peer, &told, hops, &sdp);
+        if let Some(leg) = self.leg_mut(Side::B) {
+            leg.opening = Opening::Ours(Box::new(calling));
+        }
         if let Some(bytes) = bytes {
             desk.send(Owner::Call(key, Side::B), branch, Method::Invite, to, bytes);
         }
+    }
+
+    /// Help calls back: a caller without a number of this peer is called back at the
+    /// number that the file names for it.
+    fn reachable(&self, desk: &Desk, peer: &Peer, told: &mut Told) {
+        let callback = desk.node.emergency.callback.as_ref();
+        let own = self.caller.number.as_deref().is_some_and(|number| {
+            peer.owns(number) || (peer.own_numbers.is_empty() && peer.pilot_number.is_none())
+        });
+        if let Some(callback) = callback.filter(|_| !own) {
+            let number = peer.numbers.outward(callback.reveal());
+            told.from = Some(number.clone());
+            told.pai = Some(number);
+            told.display = None;
+            told.private = false;
+        }
+    }
+
+    /// Returns the INVITE of the caller, as long as it waits for an answer.
+    fn asked_for(&self) -> Option<&Frame> {
+        match &self.legs.first()?.opening {
+            Opening::Theirs(asked) => Some(&asked.frame),
+            _ => None,
+        }
+    }
+
+    fn write_invite(
+        &self,
+        desk: &mut Desk,
+        calling: &Calling,
+        peer: &Peer,
+        told: &Told,
+        hops: u8,
+        sdp: &str,
+    ) -> Option<Vec<u8>> {
+        let leg = self.leg(Side::B)?;
+        let opening = calling.opening()?;
+        let branch = calling.branch.text();
+        let head = Head {
+            uri: opening.target,
+            routes: &[],
+            from: opening.from,
+            to: opening.to,
+            call_id: &calling.call_id,
+            cseq: calling.cseq,
+            max_forwards: hops,
+            branch: &branch,
+        };
+        let mut bytes = Vec::with_capacity(compose::USUAL);
+        let mut writer = compose::start(&mut bytes, leg.local, Method::Invite, &head);
+        compose::contact(&mut writer, leg.local);
+        compose::abilities(&mut writer, peer);
+        if peer.prack == sbc_config::peer::Prack::Required {
+            compose::require(&mut writer, &["100rel"]);
+        }
+        if let Some(timer) = &leg.timer {
+            let offer = timer.offer();
+            let least = offer.min_secs.map(sbc_sip::message::MinSe);
+            compose::session_expires(&mut writer, &offer.expires, least);
+        }
+        identities(&mut writer, leg, peer, told);
+        leg.session.write(&mut writer);
+        let bodies = self.write_across(&mut writer, desk, leg, peer);
+        if bodies.is_empty() {
+            compose::finish(writer, Some(sdp));
+        } else {
+            location::finish(writer, sdp, &bodies, desk.random.bits());
+        }
+        Some(bytes)
+    }
+
+    /// Writes what crosses from the caller's INVITE; returns the bodies that do.
+    fn write_across(
+        &self,
+        writer: &mut Writer<'_>,
+        desk: &Desk,
+        leg: &Leg,
+        peer: &Peer,
+    ) -> Parts<'_> {
+        let from = self.legs.first().and_then(|leg| desk.peer(leg.peer));
+        let (Some(frame), Some(from)) = (self.asked_for(), from) else {
+            return Parts::new();
+        };
+        if let Some(way) = Way::read(frame, from, peer) {
+            way.write(writer, leg, leg.to.remote, &self.to_sent);
+        }
+        across::identity(writer, frame, from, peer);
+        across::pass(writer, frame, from, peer);
+        if !self.emergency {
+            return Parts::new();
+        }
+        location::urgent(writer);
+        if !location::goes_to(&desk.node, &peer.name) {
+            return Parts::new();
+        }
+        let bodies = location::bodies(frame);
+        location::refer(writer, frame, &bodies);
+        bodies
     }
 
     /// What the target is offered: the caller's codecs first.
@@ -220,21 +339,23 @@ impl Call {
             peer.health
                 .note(desk.now, crate::peer::health::Event::Missed);
         }
-        self.give_up(desk);
+        self.give_up(desk, None);
         self.attempt_failed(desk, if silent { 0 } else { 480 }, "no answer");
     }
 
     /// Cancels the current attempt; whatever it still says is ended.
-    pub(super) fn give_up(&mut self, desk: &mut Desk) {
+    pub(super) fn give_up(&mut self, desk: &mut Desk, cause: Option<Cause>) {
         let Some(leg) = self.leg_mut(Side::B) else {
             return;
         };
+        let place = leg.peer;
         if let Opening::Ours(calling) = &mut leg.opening
             && !calling.given_up
         {
             calling.given_up = true;
             let branch = calling.branch;
-            desk.cancel(branch);
+            let tells = desk.peer(place).is_some_and(|peer| peer.headers.reason);
+            desk.cancel(branch, cause.filter(|_| tells));
         }
     }
 
@@ -251,116 +372,6 @@ pub fn listener(desk: &Desk, peer: &Peer, target: Socket) -> Option<(u64, Socket
     let at = *peer.listen.iter().filter(family).find(same)?;
     let index = desk.node.listeners().iter().position(|each| *each == at)?;
     Some((u64::try_from(index).ok()?, at))
-}
-
-fn text(emit: impl FnOnce(&mut Out<'_>)) -> String {
-    let mut bytes = Vec::with_capacity(64);
-    emit(&mut Out::new(&mut bytes));
-    String::from_utf8(bytes).unwrap_or_default()
-}
-
-/// A number at the peer's place, as it wants it written (RFC 3261 §19.1.6).
-fn remote_uri<'a>(peer: &'a Peer, remote: SocketAddr, user: &'a str) -> Uri<'a> {
-    let host = host(peer, remote.ip().into());
-    Uri::Sip(SipUri {
-        user: Some(user),
-        port: match host {
-            Host::Name(_) => None,
-            _ => Some(remote.port()),
-        },
-        params: phone(peer, user),
-        ..SipUri::new(host)
-    })
-}
-
-fn host<'a>(peer: &'a Peer, address: Host<'a>) -> Host<'a> {
-    match &peer.headers.domain {
-        Some(domain) => Host::parse(domain).unwrap_or(address),
-        None => address,
-    }
-}
-
-fn phone<'a>(peer: &Peer, user: &str) -> UriParams<'a> {
-    const PHONE: UriParams<'static> = UriParams::of(&[("user", Some("phone"))]);
-    let is_number = user.starts_with(|c: char| c.is_ascii_digit() || c == '+');
-    if peer.headers.user_phone && is_number {
-        PHONE
-    } else {
-        UriParams::NONE
-    }
-}
-
-/// Our From: who calls, as this peer is told (RFC 3323 §4.1.1.3 for nobody).
-fn from_text(peer: &Peer, leg: &Leg, told: &Told) -> String {
-    let tag: [Param<'_>; 1] = [("tag", Some(&leg.tag))];
-    let address = match &told.from {
-        None => NameAddr {
-            display: Some(Text::of("Anonymous")),
-            ..NameAddr::new(Uri::Sip(SipUri {
-                user: Some("anonymous"),
-                ..SipUri::new(Host::Name("anonymous.invalid"))
-            }))
-        },
-        Some(user) => NameAddr {
-            display: told.display.as_deref().map(Text::of),
-            ..NameAddr::new(local_uri(peer, leg, user))
-        },
-    };
-    text(|out| {
-        NameAddr {
-            params: Params::of(&tag),
-            ..address
-        }
-        .emit(out);
-    })
-}
-
-fn local_uri<'a>(peer: &'a Peer, leg: &Leg, user: &'a str) -> Uri<'a> {
-    Uri::Sip(SipUri {
-        user: Some(user),
-        params: phone(peer, user),
-        ..SipUri::new(host(peer, leg.local.address.ip().into()))
-    })
-}
-
-fn write_invite(
-    leg: &Leg,
-    calling: &Calling,
-    peer: &Peer,
-    told: &Told,
-    hops: u8,
-    sdp: &str,
-) -> Option<Vec<u8>> {
-    let opening = calling.opening()?;
-    let branch = calling.branch.text();
-    let head = Head {
-        uri: opening.target,
-        routes: &[],
-        from: opening.from,
-        to: opening.to,
-        call_id: &calling.call_id,
-        cseq: calling.cseq,
-        max_forwards: hops,
-        branch: &branch,
-    };
-    let mut bytes = Vec::with_capacity(compose::USUAL);
-    let mut writer = compose::start(&mut bytes, leg.local, Method::Invite, &head);
-    compose::contact(&mut writer, leg.local);
-    compose::abilities(&mut writer, peer);
-    if peer.prack == sbc_config::peer::Prack::Required {
-        compose::require(&mut writer, &["100rel"]);
-    }
-    if let Some(timer) = &leg.timer {
-        let offer = timer.offer();
-        compose::session_expires(
-            &mut writer,
-            &offer.expires,
-            offer.min_secs.map(sbc_sip::message::MinSe),
-        );
-    }
-    identities(&mut writer, leg, peer, told);
-    compose::finish(writer, Some(sdp));
-    Some(bytes)
 }
 
 /// Writes who vouches for the caller (RFC 3325 §9.1, §9.2, §9.3).

@@ -21,6 +21,7 @@ use sbc_sip::transaction::timers::Timings;
 
 use super::peers::Peers;
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::door::{Outbox, Step, Transmit};
 use crate::leg::Leg;
 use crate::policy::admission::{Limits, Load};
@@ -298,12 +299,10 @@ impl Desk {
         }
     }
 
-    /// Cancels an INVITE of ours.
-    pub fn cancel(&mut self, client: Branch) {
-        self.tell(layer::Input::Cancel {
-            client,
-            reason: None,
-        });
+    /// Cancels an INVITE of ours, and says why if somebody did.
+    pub fn cancel(&mut self, client: Branch, cause: Option<Cause>) {
+        let reason = cause.and_then(Cause::reason);
+        self.tell(layer::Input::Cancel { client, reason });
     }
 
     /// Sends an ACK, which is no transaction (RFC 3261 §13.2.2.4).

@@ -15,9 +15,11 @@ use sbc_sip::transaction::layer::ServerId;
 use sbc_sip::wire::Name;
 
 use super::desk::Desk;
+use crate::across::history::{FORWARDED_MAX, forwarded};
 use crate::call::caller::early_dialog;
 use crate::call::{Call, Hunt};
 use crate::leg::media::Half;
+use crate::leg::session::Session;
 use crate::leg::{Asked, Leg, Opening};
 use crate::parties::{self, Caller};
 use crate::policy::admission::Full;
@@ -114,6 +116,9 @@ impl Invitation<'_> {
     /// [`Declined`]; nothing was taken from the desk then.
     pub fn call(&self, desk: &mut Desk, key: u32) -> Result<Call, Declined> {
         let dialled = self.dialled(desk)?;
+        if forwarded(self.request.frame) > FORWARDED_MAX && !dialled.emergency {
+            return Err(Declined::Loop);
+        }
         let offer = self.offer(desk)?;
         let way = self.way(desk, &dialled)?;
         self.admit(desk, dialled.emergency)?;
@@ -214,7 +219,6 @@ impl Invitation<'_> {
     }
 
     fn admit(&self, desk: &mut Desk, emergency: bool) -> Result<(), Declined> {
-        let now = desk.now;
         if !emergency && desk.calls >= desk.node.limits.calls {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
@@ -223,13 +227,12 @@ impl Invitation<'_> {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
         }
-        let peer = desk.peers.get_mut(self.place).ok_or(Declined::AllDown)?;
+        let peer = desk.peers.get(self.place).ok_or(Declined::AllDown)?;
         if peer.drained && !emergency {
             return Err(Declined::Drained);
         }
-        let limits = peer.limits;
-        peer.load
-            .admit(now, limits, emergency)
+        desk.peers
+            .admit(self.place, emergency)
             .map_err(Declined::Full)
     }
 
@@ -245,14 +248,19 @@ impl Invitation<'_> {
         let _fits = own_tag.push_str(tag.as_str());
         let address = self.at.address.ip();
         let port = desk.take_port(address).ok_or(Declined::NoPort)?;
-        let half = Half::new(Own::new(address, port, desk.random.bits()));
+        let half =
+            Half::new(Own::new(address, port, desk.random.bits()).asking_for(self.peer.ptime));
+        let mut session = Session::default();
+        session.hear(self.request.frame);
         let asked = Asked {
             id: self.id,
             frame: self.request.frame.clone(),
             source: self.source,
             cseq: self.request.cseq.number,
+            session,
         };
         let mut leg = Leg::new(self.peer, self.place, self.at, half, own_tag);
+        leg.session = session;
         leg.to = self.source.from;
         leg.allows_update = allows_update(self.request.frame);
         leg.identity = desk.random_identity();

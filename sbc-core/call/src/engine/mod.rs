@@ -24,6 +24,7 @@ use sbc_sip::transaction::timers::Timings;
 use sbc_sip::wire::{Frame, Malformed};
 
 use crate::Side;
+use crate::across::cause::Cause;
 use crate::call::Call;
 use crate::call::media::{call_of, stream_of};
 use crate::door::{Input, Outbox, Step, Wish};
@@ -222,7 +223,8 @@ impl Engine {
                 }
                 Output::Cancelled(id) => {
                     if let Some(&(key, _)) = self.desk.requests.get(&id) {
-                        self.with_call(key, Call::cancelled);
+                        let cause = hand.and_then(|hand| Cause::read(hand.frame));
+                        self.with_call(key, |call, desk| call.cancelled(desk, cause));
                     }
                 }
                 Output::TimedOut(Transaction::Client(branch)) => {

@@ -23,10 +23,11 @@ use sbc_sip::wire::Name;
 use super::invite::{Declined, Invitation};
 use super::{Engine, Hand, Owner};
 use crate::call::Call;
-use crate::call::caller::refuse;
+use crate::call::caller::{Refused, refuse};
 use crate::door::{Step, Transmit};
 use crate::leg::Asked;
 use crate::leg::compose::{self, Head, Local};
+use crate::leg::session::Session;
 use crate::peer::health::Event;
 
 const METHODS: &[Method<'static>] = &[
@@ -58,6 +59,7 @@ impl Engine {
             frame: hand.frame.clone(),
             source: hand.source,
             cseq: request.cseq.number,
+            session: Session::default(),
         };
         let tag = self.desk.layer.tag(id);
         let tag = tag.as_str();
@@ -155,15 +157,13 @@ impl Engine {
                 let tag = self.desk.layer.tag(id);
                 let text = declined.to_string();
                 let warning = matches!(declined, Declined::Media(_)).then_some(text.as_str());
-                refuse(
-                    &mut self.desk,
-                    None,
-                    hand.place,
-                    asked,
-                    Some(tag.as_str()),
-                    declined.status(),
+                let refused = Refused {
+                    status: declined.status(),
                     warning,
-                );
+                    cause: None,
+                };
+                let tag = Some(tag.as_str());
+                refuse(&mut self.desk, None, hand.place, asked, tag, &refused);
                 let story = invitation.story(&self.desk, key, &declined);
                 self.desk.out.stories.push(story);
             }

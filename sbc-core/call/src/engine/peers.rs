@@ -9,14 +9,14 @@ use core::net::IpAddr;
 use core::time::Duration;
 
 use sbc_config::peer::KeepaliveMethod;
-use sbc_config::{Node, Peer, PeerName};
+use sbc_config::{Name, Node, Peer, PeerName};
 use sbc_media::sdp::Policy;
 use sbc_sip::Instant;
 use sbc_sip::transaction::Branch;
 
 use crate::leg::media::policy;
 use crate::peer::health::{Health, Watch};
-use crate::policy::admission::{Limits, Load};
+use crate::policy::admission::{Full, Limits, Load};
 use crate::random::Random;
 use crate::route::Facts;
 
@@ -42,6 +42,8 @@ pub struct Neighbour {
     pub drained: bool,
     pub attempts: u64,
     pub answered: u64,
+    /// The site whose calls it carries, and how many that may have.
+    pub site: Option<(Name, u32)>,
     /// It is asked at all.
     pub watched: bool,
     /// How its media is treated.
@@ -92,6 +94,33 @@ impl Peers {
     /// Returns the neighbour at `place`.
     pub fn get_mut(&mut self, place: usize) -> Option<&mut Neighbour> {
         self.all.get_mut(place)
+    }
+
+    /// Takes one more call for the peer at `place`, or says why not: its own limits
+    /// and those of its site, which an emergency call passes.
+    ///
+    /// # Errors
+    /// [`Full`] with the figures of the limit that is reached.
+    pub fn admit(&mut self, place: usize, emergency: bool) -> Result<(), Full> {
+        let now = self.now;
+        let site = self.get(place).and_then(|peer| peer.site.clone());
+        if let Some((name, limit)) = site.filter(|_| !emergency) {
+            let here = |peer: &&Neighbour| peer.site.as_ref().is_some_and(|(n, _)| *n == name);
+            let active = self
+                .all
+                .iter()
+                .filter(here)
+                .map(|peer| peer.load.active())
+                .sum();
+            if active >= limit {
+                return Err(Full::Calls { active, limit });
+            }
+        }
+        let Some(peer) = self.get_mut(place) else {
+            return Ok(());
+        };
+        let limits = peer.limits;
+        peer.load.admit(now, limits, emergency)
     }
 
     /// Returns when the next peer is to be asked, or has been silent for too long.
@@ -157,10 +186,19 @@ fn neighbour(node: &Node, peer: &Peer, own: &[IpAddr], now: Instant, first: Inst
         drained: false,
         attempts: 0,
         answered: 0,
+        site: site(node, peer),
         watched: peer.keepalive.method == KeepaliveMethod::Options,
         media: policy(peer, own),
         config: Arc::new(peer.clone()),
     }
+}
+
+fn site(node: &Node, peer: &Peer) -> Option<(Name, u32)> {
+    let PeerName::Mediation(name) = &peer.name else {
+        return None;
+    };
+    let site = node.mediation.get(name)?.site.as_ref()?;
+    Some((site.clone(), node.sites.get(site)?.max_calls))
 }
 
 /// The reserve is kept on the trunks that emergency calls take, and on nobody else.

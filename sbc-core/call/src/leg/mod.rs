@@ -1,10 +1,12 @@
 //! One side of a call: its dialog, its half of the media, what it asked and
 //! what it was asked (RFC 7092 §3.1: a user agent of its own).
 
+pub mod address;
 pub mod compose;
 pub mod media;
 mod request;
 mod response;
+pub mod session;
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -25,6 +27,8 @@ use sbc_sip::wire::Frame;
 
 use self::compose::Local;
 use self::media::Half;
+use self::session::Session;
+use crate::across::cause::Cause;
 use crate::random::Hex;
 
 /// A request of the peer that waits for an answer of ours.
@@ -34,6 +38,8 @@ pub struct Asked {
     pub frame: Frame,
     pub source: Source,
     pub cseq: u32,
+    /// What our answer says of the ends of the session.
+    pub session: Session,
 }
 
 /// The INVITE that opened this leg, as long as its outcome is open.
@@ -116,11 +122,12 @@ pub struct Leg {
     pub released: bool,
     pub allows_update: bool,
     /// A BYE with this cause goes as soon as our 2xx is acknowledged (RFC 3261 §15).
-    pub bye_due: Option<Option<u8>>,
+    pub bye_due: Option<Option<Cause>>,
     /// Our reliable provisional answer, until its PRACK.
     pub reliable: Option<Box<Reliable>>,
     /// Which of their reliable provisional answers were heard.
     pub heard: Uac,
+    pub session: Session,
 }
 
 /// A provisional answer of ours that has to be acknowledged (RFC 3262 §3).
@@ -190,6 +197,18 @@ impl Leg {
             bye_due: None,
             reliable: None,
             heard: Uac::default(),
+            session: Session::default(),
+        }
+    }
+
+    /// Takes what the far end of the session is called; answers that wait say it too.
+    pub fn learn_far(&mut self, far: u128) {
+        self.session.far = far;
+        if let Opening::Theirs(asked) = &mut self.opening {
+            asked.session.far = far;
+        }
+        if let Some(asked) = &mut self.asked {
+            asked.session.far = far;
         }
     }
 

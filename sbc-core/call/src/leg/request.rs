@@ -11,6 +11,7 @@ use sbc_sip::transaction::branch::Branch;
 
 use super::compose::{self, Head};
 use super::{Asking, Errand, Leg};
+use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner};
 
 /// How many hops a request inside a dialog may travel (RFC 3261 §8.1.1.6).
@@ -25,10 +26,11 @@ struct Draft<'a> {
 
 impl Leg {
     /// Ends the dialog with a BYE, if there is one to end.
-    pub fn bye(&mut self, desk: &mut Desk, owner: Owner, reason: Option<u8>) {
+    pub fn bye(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
+        let cause = cause.filter(|_| desk.peer(self.peer).is_some_and(|p| p.headers.reason));
         let write = |writer: &mut Writer<'_>, _: &Self| {
-            if let Some(cause) = reason {
-                writer.field(&sbc_sip::message::reason::Reason::q850(cause.into()));
+            if let Some(cause) = cause {
+                cause.write(writer);
             }
         };
         self.ask(desk, owner, Method::Bye, Errand::Bye, None, write);
@@ -169,6 +171,7 @@ fn write_in(
     };
     let mut bytes = Vec::with_capacity(compose::USUAL);
     let mut writer = compose::start(&mut bytes, leg.local, draft.method, &head);
+    leg.session.write(&mut writer);
     write(&mut writer, leg);
     compose::finish(writer, sdp);
     bytes

@@ -22,6 +22,7 @@ impl Asked {
     ) -> Bytes {
         let mut bytes = Vec::with_capacity(compose::USUAL);
         let mut writer = made::response(&mut bytes, &self.frame, &self.source, status, tag);
+        self.session.write(&mut writer);
         write(&mut writer);
         compose::finish(writer, sdp);
         Bytes::from(bytes)

@@ -11,7 +11,7 @@ use crate::draft::Draft;
 use crate::file::tables::LimitsFile;
 use crate::file::values::{Dscp, Host, Spoken, SrtpWord};
 use crate::file::{Given, Spanned};
-use crate::peer::Refer;
+use crate::peer::{Dtmf, EmergencyLocation, Forks, Redirect, Refer, Rtcp};
 use crate::report::{Problem, Report, Span};
 
 /// The checks of what this image cannot, and of shaped links.
@@ -20,7 +20,8 @@ pub const CHECKS: &[Check] = &[
     ports,
     server_port,
     srtp,
-    refer,
+    words,
+    elin,
     caps,
     shaper,
     dscp_shaper,
@@ -116,25 +117,52 @@ fn srtp(draft: &Draft<'_>, report: &mut Report) {
     }
 }
 
-fn refer(draft: &Draft<'_>, report: &mut Report) {
+/// Values of keys that this image knows and does not act by.
+fn words(draft: &Draft<'_>, report: &mut Report) {
     for peer in &draft.peers {
-        if let Some(refer) = peer
-            .file
-            .refer
-            .get()
-            .filter(|refer| refer.value != Refer::Refuse)
-        {
-            let message = format!(
-                "{}: refer = \"{}\" is not in this image",
-                peer.title(),
-                refer.value.word()
-            );
-            report.add(later(
-                &refer.span,
-                message,
-                "this image answers REFER with 405; write \"refuse\" or leave the key out",
-            ));
+        let file = &peer.file;
+        let title = peer.title();
+        let mut found = Vec::new();
+        // A value, what it would be, and what to write instead.
+        if let Some(given) = file.refer.get().filter(|it| it.value != Refer::Refuse) {
+            let help = "this image answers REFER with 405; write \"refuse\" or leave the key out";
+            found.push((&given.span, "refer", given.value.word(), help));
         }
+        if let Some(given) = file.dtmf.get().filter(|it| it.value == Dtmf::Info) {
+            let help = "this image passes RFC 4733 events; write \"rfc4733\" or leave the key out";
+            found.push((&given.span, "dtmf", given.value.word(), help));
+        }
+        if let Some(given) = file.rtcp.get().filter(|it| it.value == Rtcp::Relay) {
+            let help = "this image writes its own RTCP; write \"originate\" or \"off\"";
+            found.push((&given.span, "rtcp", given.value.word(), help));
+        }
+        if let Some(given) = file.forks.get().filter(|it| it.value == Forks::Pass) {
+            let help = "this image makes one early dialog of many; write \"merge\"";
+            found.push((&given.span, "forks", given.value.word(), help));
+        }
+        if let Some(given) = file.redirect.get().filter(|it| it.value == Redirect::Pass) {
+            let help =
+                "a Contact of one side means nothing to the other; write \"follow\" or \"refuse\"";
+            found.push((&given.span, "redirect", given.value.word(), help));
+        }
+        let location = file.emergency_location.get();
+        if let Some(given) = location.filter(|it| it.value == EmergencyLocation::Elin) {
+            let help = "this image lends no number for a location; write \"pass\" or \"strip\"";
+            found.push((&given.span, "emergency-location", given.value.word(), help));
+        }
+        for (span, key, word, help) in found {
+            let message = format!("{title}: {key} = \"{word}\" is not in this image");
+            report.add(later(span, message, help));
+        }
+    }
+}
+
+fn elin(draft: &Draft<'_>, report: &mut Report) {
+    let emergency = draft.file.emergency.value();
+    if let Some(elin) = emergency.and_then(|emergency| emergency.elin.get()) {
+        let message = "emergency: elin is not in this image".into();
+        let help = "this image lends no number for a location; leave the key out";
+        report.add(later(&elin.span, message, help));
     }
 }
 

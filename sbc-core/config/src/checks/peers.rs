@@ -435,7 +435,7 @@ fn hold_pass(draft: &Draft<'_>, report: &mut Report) {
 }
 
 /// Headers the node writes itself, or that would betray the other side.
-const GENERATED: [&str; 62] = [
+const GENERATED: [&str; 70] = [
     "accept",
     "accept-contact",
     "accept-encoding",
@@ -450,17 +450,21 @@ const GENERATED: [&str; 62] = [
     "contact",
     "content-disposition",
     "content-encoding",
+    "content-id",
     "content-language",
     "content-length",
+    "content-transfer-encoding",
     "content-type",
     "cseq",
     "date",
     "diversion",
+    "e",
     "event",
     "expires",
     "f",
     "from",
     "geolocation",
+    "geolocation-routing",
     "history-info",
     "i",
     "identity",
@@ -475,6 +479,7 @@ const GENERATED: [&str; 62] = [
     "p-early-media",
     "p-preferred-identity",
     "path",
+    "priority",
     "privacy",
     "proxy-authenticate",
     "proxy-authorization",
@@ -484,6 +489,7 @@ const GENERATED: [&str; 62] = [
     "record-route",
     "refer-to",
     "referred-by",
+    "remote-party-id",
     "replaces",
     "require",
     "retry-after",
@@ -498,6 +504,8 @@ const GENERATED: [&str; 62] = [
     "to",
     "v",
     "via",
+    "x",
+    "y",
 ];
 
 fn pass_generated(draft: &Draft<'_>, report: &mut Report) {

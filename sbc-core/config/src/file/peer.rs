@@ -82,7 +82,7 @@ table! {
 
         /// G.711 in order of preference.
         "codecs" codecs: List<Codec> = "the law of the country first, then the other", Optional;
-        /// Milliseconds of speech in a packet we send.
+        /// Milliseconds of speech in a packet that the peer is asked for.
         "ptime" ptime: Int<10, 40> = "20", Optional;
         /// How digits travel.
         "dtmf" dtmf: Dtmf = "rfc4733", Optional;
@@ -108,7 +108,7 @@ table! {
         "hold-format" hold_format: HoldFormat = "sendonly | inactive", Optional;
         /// Reliable provisional responses (RFC 3262).
         "prack" prack: Prack = "supported", Optional;
-        /// What is made of media before the answer.
+        /// What this peer is told of media before the answer.
         "early-media" early_media: EarlyMedia = "normalise", Optional;
         /// Whether a 183 goes out at once.
         "early-183" early_183: Early183 = "off", Optional;
@@ -124,7 +124,7 @@ table! {
         "history" history: History = "diversion | history-info", Optional;
         /// Who a caller is said to be.
         "identity" identity: IdentityFile = "", Optional;
-        /// What becomes of a signed identity (RFC 8224).
+        /// What becomes of a signed identity (RFC 8224): both sides must pass it.
         "identity-header" identity_header: IdentityHeader = "strip", Optional;
         /// What is written besides the generated headers.
         "headers" headers: HeadersFile = "", Optional;
@@ -216,7 +216,7 @@ table! {
         "user-phone" user_phone: bool = "true", Optional;
         /// Whether Reason carries a Q.850 cause (RFC 3326).
         "reason" reason: bool = "true", Optional;
-        /// The only headers that cross.
+        /// The only headers that cross, to this peer and from it.
         "pass" pass: List<Token> = "[]", Optional;
     }
 }

@@ -12,7 +12,7 @@ pub mod rtcp;
 pub use header::{Header, Malformed, is_rtcp, set_number};
 pub use mos::{Conditions, mos};
 pub use reception::{Arrival, Interval, Reception};
-pub use schedule::{FIRST_REPORT, NtpTime, REPORT_INTERVAL, report_interval};
+pub use schedule::{NtpTime, REPORT_INTERVAL, report_interval};
 
 /// Ticks of the RTP clock per second: that of all telephone audio (RFC 3551 §4.5.14).
 pub const CLOCK: u32 = 8_000;

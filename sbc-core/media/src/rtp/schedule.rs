@@ -6,13 +6,10 @@ use core::time::Duration;
 /// the bandwidth share would allow more, and a Mediation Server waits 30 s at most.
 pub const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The first report comes after half the interval (RFC 3550 §6.2).
-pub const FIRST_REPORT: Duration = Duration::from_millis(2_500);
-
-/// Returns the time to the next report: half to one and a half intervals, uniform in
-/// `random` (RFC 3550 §6.2), so that nodes do not fall into step.
-pub fn report_interval(random: u32) -> Duration {
-    let whole = REPORT_INTERVAL.as_micros() as u64;
+/// Returns the time to the next report: half to one and a half times `every`, uniform
+/// in `random` (RFC 3550 §6.2), so that nodes do not fall into step.
+pub fn report_interval(every: Duration, random: u32) -> Duration {
+    let whole = every.as_micros() as u64;
     Duration::from_micros(whole / 2 + ((whole * u64::from(random)) >> 32))
 }
 
@@ -44,11 +41,13 @@ mod tests {
     /// RFC 3550 §6.2
     #[test]
     fn reports_come_after_half_to_one_and_a_half_intervals() {
-        assert_eq!(report_interval(0), Duration::from_millis(2_500));
-        assert_eq!(report_interval(u32::MAX / 2 + 1), REPORT_INTERVAL);
-        let longest = report_interval(u32::MAX);
+        let after = |random| report_interval(REPORT_INTERVAL, random);
+        assert_eq!(after(0), Duration::from_millis(2_500));
+        assert_eq!(after(u32::MAX / 2 + 1), REPORT_INTERVAL);
+        let longest = after(u32::MAX);
         assert!(longest > Duration::from_millis(7_499) && longest < Duration::from_millis(7_501));
-        assert_eq!(FIRST_REPORT * 2, REPORT_INTERVAL);
+        let rare = Duration::from_secs(20);
+        assert_eq!(report_interval(rare, u32::MAX / 2 + 1), rare);
     }
 
     /// RFC 3550 §4; the example of §6.4.1: 0xb44d_b705:2000_0000 has the middle b705:2000.

@@ -27,6 +27,8 @@ pub struct Own {
     pub(super) port: u16,
     pub(super) session: u64,
     pub(super) version: u64,
+    /// Milliseconds of speech in a packet that the peer is asked for.
+    pub(super) ptime_ms: u8,
     /// The sections of the dialog, in order; empty before the first offer, which has
     /// one.
     pub(super) slots: Vec<Slot>,
@@ -95,11 +97,20 @@ impl Own {
             // RFC 3264 §5: ids and versions stay below 2^62.
             session: session >> 2,
             version: 0,
+            ptime_ms: 20,
             slots: Vec::new(),
             place: 0,
             events: None,
             said: None,
         }
+    }
+
+    /// Returns the same, asking the peer for packets of so many milliseconds.
+    #[must_use]
+    pub const fn asking_for(self, ptime_ms: u8) -> Self {
+        let mut own = self;
+        own.ptime_ms = ptime_ms;
+        own
     }
 
     /// Returns the address that our `c=` line names.

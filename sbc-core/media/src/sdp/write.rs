@@ -35,14 +35,15 @@ pub(super) fn write(own: &Own, said: &Said) -> String {
     for slot in own.slots.iter().take(own.place) {
         rejected(&mut out, slot);
     }
-    audio(&mut out, own.port, said);
+    audio(&mut out, own, said);
     for slot in own.slots.iter().skip(own.place + 1) {
         rejected(&mut out, slot);
     }
     out
 }
 
-fn audio(out: &mut String, port: u16, said: &Said) {
+fn audio(out: &mut String, own: &Own, said: &Said) {
+    let port = own.port;
     // Writing to a String cannot fail.
     let _ = write!(out, "m=audio {port} RTP/AVP");
     for number in numbers(&said.payloads) {
@@ -61,7 +62,7 @@ fn audio(out: &mut String, port: u16, said: &Said) {
     if let Some(number) = said.payloads.comfort_noise {
         line(out, format_args!("a=rtpmap:{number} CN/8000"));
     }
-    line(out, format_args!("a=ptime:20"));
+    line(out, format_args!("a=ptime:{}", own.ptime_ms));
     if said.rtcp_mux {
         line(out, format_args!("a=rtcp:{port}\r\na=rtcp-mux"));
     } else {

@@ -40,7 +40,7 @@ fn leg(host: u8, formats: &str, attributes: &str) -> (Own, Agreed) {
 }
 
 fn side<'a>(own: &'a Own, agreed: Option<&'a Agreed>) -> Leg<'a> {
-    let (source, rtcp) = (Source::Signalled, RtcpMode::Originate);
+    let (source, rtcp) = (Source::Signalled, RtcpMode::default());
     Leg {
         own,
         agreed,

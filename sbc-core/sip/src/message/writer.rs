@@ -129,6 +129,35 @@ impl<'b> Writer<'b> {
         self.line(name, |bytes| echo.emit(bytes))
     }
 
+    /// Writes a header that the operator lets cross by the name that stands in the
+    /// file. Headers that say where a message goes, whose it is or how long it is are
+    /// not written: they cross by no list.
+    pub fn pass(&mut self, name: &str, value: &str) -> &mut Self {
+        use Name::{
+            CSeq, CallId, Contact, ContentEncoding, ContentLength, ContentType, From, MaxForwards,
+            RecordRoute, Route, To, Via,
+        };
+        if matches!(
+            Name::of(name),
+            CSeq | CallId
+                | Contact
+                | ContentEncoding
+                | ContentLength
+                | ContentType
+                | From
+                | MaxForwards
+                | RecordRoute
+                | Route
+                | To
+                | Via
+        ) {
+            return self;
+        }
+        Out::new(self.bytes).token(name).text(": ").text(value);
+        self.bytes.extend_from_slice(b"\r\n");
+        self
+    }
+
     /// Writes every line `name` of a message as it was received, in order; see
     /// [`raw_echo`](Self::raw_echo).
     pub fn echo_lines(&mut self, frame: &Frame, name: Name) -> &mut Self {
@@ -167,6 +196,19 @@ mod tests {
 
     fn text(bytes: Vec<u8>) -> String {
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// RFC 3261 §7.3
+    #[test]
+    fn a_header_of_the_operator_s_list_cannot_end_its_line_or_move_a_message() {
+        let mut bytes = Vec::new();
+        let mut writer = Writer { bytes: &mut bytes };
+        writer
+            .pass("X-Carrier-Id", "7\r\nVia: x")
+            .pass("X Y", "1")
+            .pass("Contact", "<sip:a@b>")
+            .pass("l", "9");
+        assert_eq!(text(bytes), "X-Carrier-Id: 7  Via: x\r\nX_Y: 1\r\n");
     }
 
     /// RFC 3261 §7.1, §19.1.1
