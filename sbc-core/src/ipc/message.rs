@@ -101,6 +101,8 @@ pub enum FromChild {
 pub enum ToRelay {
     Program(Box<sbc_media::stream::StreamRow>),
     Withdraw(sbc_media::stream::StreamKey),
+    /// A new `signal` has told every row there is: any other is over.
+    All,
 }
 
 /// What `signal` says to `console`.

@@ -1,10 +1,11 @@
 //! The relay role: rows of the stream table come in from `signal`, media is
 //! carried, and what is noticed goes back. Media goes on while `signal` is away.
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use sbc_media::stream::{MediaEvent, MediaPlane};
+use sbc_media::stream::{MediaEvent, MediaPlane, StreamKey};
 
 use super::briefing::Briefing;
 use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToRelay, ToSignal};
@@ -22,7 +23,11 @@ const TURN: usize = 256;
 pub fn run() -> anyhow::Result<()> {
     let briefing = Briefing::read()?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut relay = Relay::start(threads, Clock::starting(), &Bind)?;
+    let mut plane = Plane {
+        relay: Relay::start(threads, Clock::starting(), &Bind)?,
+        told: BTreeSet::new(),
+        stale: BTreeSet::new(),
+    };
     let mut signal = None;
     for (name, end) in briefing.neighbours {
         if name == Neighbour::Signal {
@@ -34,7 +39,7 @@ pub fn run() -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     let mut waiting: Option<MediaEvent> = None;
     loop {
-        wait(&control, signal.as_ref(), &relay, waiting.is_some())?;
+        wait(&control, signal.as_ref(), &plane.relay, waiting.is_some())?;
         for _ in 0..TURN {
             match control.receive(&mut scratch) {
                 Ok(None) => break,
@@ -42,6 +47,8 @@ pub fn run() -> anyhow::Result<()> {
                     ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
                     ToChild::Neighbour(Neighbour::Signal) => {
                         signal = newest(received.descriptors);
+                        // A new one knows established calls only.
+                        plane.stale.clone_from(&plane.told);
                     }
                     ToChild::Stop => return Ok(()),
                     _ => {}
@@ -51,11 +58,11 @@ pub fn run() -> anyhow::Result<()> {
             }
         }
         if let Some(channel) = &signal
-            && !listen(channel, &mut relay, &mut scratch)
+            && !plane.listen(channel, &mut scratch)
         {
             signal = None;
         }
-        tell(signal.as_ref(), &relay, &mut waiting);
+        tell(signal.as_ref(), &plane.relay, &mut waiting);
     }
 }
 
@@ -86,20 +93,45 @@ fn wait<C: AsFd>(
     }
 }
 
-/// Does what `signal` asks for. Returns false when it is gone.
-fn listen(signal: &Signal, relay: &mut Relay, scratch: &mut Vec<u8>) -> bool {
-    for _ in 0..TURN {
-        match signal.receive(scratch) {
-            Ok(None) => return true,
-            Ok(Some(received)) => match received.message {
-                ToRelay::Program(row) => relay.program(&[*row]),
-                ToRelay::Withdraw(key) => relay.withdraw(&[key]),
-            },
-            Err(Broken::Unreadable) => {}
-            Err(_) => return false,
+/// The relay, and whose rows it has.
+struct Plane {
+    relay: Relay,
+    told: BTreeSet<StreamKey>,
+    /// Rows of a `signal` that is gone, until the next one has told its own.
+    stale: BTreeSet<StreamKey>,
+}
+
+impl Plane {
+    /// Does what `signal` asks for. Returns false when it is gone.
+    fn listen(&mut self, signal: &Signal, scratch: &mut Vec<u8>) -> bool {
+        for _ in 0..TURN {
+            match signal.receive(scratch) {
+                Ok(None) => return true,
+                Ok(Some(received)) => match received.message {
+                    ToRelay::Program(row) => {
+                        self.told.insert(row.key);
+                        self.stale.remove(&row.key);
+                        self.relay.program(&[*row]);
+                    }
+                    ToRelay::Withdraw(key) => self.withdraw(key),
+                    ToRelay::All => {
+                        for key in std::mem::take(&mut self.stale) {
+                            self.withdraw(key);
+                        }
+                    }
+                },
+                Err(Broken::Unreadable) => {}
+                Err(_) => return false,
+            }
         }
+        true
     }
-    true
+
+    fn withdraw(&mut self, key: StreamKey) {
+        self.told.remove(&key);
+        self.stale.remove(&key);
+        self.relay.withdraw(&[key]);
+    }
 }
 
 /// Tells `signal` what was noticed. Without it, what was noticed is forgotten:

@@ -55,6 +55,8 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     for (key, record) in briefing.journal {
         desk.handle(Input::Restore { key, record });
     }
+    // A relay that outlived the signal role before this one ends what rang then.
+    desk.words.all_rows_told();
     for index in 0..desk.listeners.len() {
         tokio::task::spawn_local(udp::read(Rc::clone(&desk), index));
     }
@@ -112,8 +114,22 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
     let control = desk.words.control()?;
     let control: AsyncFd<Control> = control.registered()?;
     let mut scratch = Vec::new();
+    let mut full = false;
     loop {
-        let mut ready = control.readable().await?;
+        let mut ready = tokio::select! {
+            ready = control.readable() => ready?,
+            ready = control.writable(), if full => {
+                full = !desk.words.flush_init();
+                if full {
+                    ready?.clear_ready();
+                }
+                continue;
+            }
+            () = desk.words.init_is_full(), if !full => {
+                full = true;
+                continue;
+            }
+        };
         let received = match control.get_ref().receive(&mut scratch) {
             Ok(Some(received)) => received,
             Ok(None) => {
@@ -143,7 +159,10 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
 fn introduce(desk: &Rc<Desk>, name: Neighbour, end: OwnedFd) {
     match name {
         Neighbour::Relay => {
-            tokio::task::spawn_local(words::hear_relay(Rc::clone(desk), end));
+            // From here on rows go there; its own words are heard in turn.
+            if let Some(relay) = desk.words.meet_relay(end) {
+                tokio::task::spawn_local(words::hear_relay(Rc::clone(desk), relay));
+            }
         }
         Neighbour::Console => {
             tokio::task::spawn_local(questions::answer(Rc::clone(desk), end));

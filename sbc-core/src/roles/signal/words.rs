@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use sbc_call::{Input, JournalCommand, Outbox, RelayCommand};
 use tokio::io::unix::AsyncFd;
+use tokio::sync::Notify;
 
 use super::desk::Desk;
 use crate::ipc::{Broken, Channel, FromChild, ToRelay, ToSignal};
@@ -17,7 +18,8 @@ use crate::roles::briefing::Control;
 /// of a full node would mean that it hangs, and `init` ends it.
 const WAITING_MAX: usize = 32 * 1024;
 
-type Relay = Channel<ToRelay, ToSignal>;
+/// The way to the relay.
+pub type Relay = Channel<ToRelay, ToSignal>;
 
 /// The ways out.
 #[derive(Debug, Default)]
@@ -26,6 +28,9 @@ pub struct Words {
     to_init: RefCell<std::collections::VecDeque<FromChild>>,
     relay: RefCell<Option<Rc<AsyncFd<Relay>>>>,
     to_relay: RefCell<std::collections::VecDeque<ToRelay>>,
+    /// Rung when words wait for room at the relay, and at `init`.
+    relay_full: Notify,
+    init_full: Notify,
     /// Words nobody could take.
     pub lost: Cell<u64>,
 }
@@ -55,16 +60,45 @@ impl Words {
         } else {
             waiting.push_back(word.clone());
         }
+        drop(waiting);
+        self.flush_init();
+    }
+
+    /// Sends what waits for `init`, as far as it passes. Returns whether all did.
+    pub fn flush_init(&self) -> bool {
+        let mut waiting = self.to_init.borrow_mut();
         let control = self.control.borrow();
         let Some(control) = control.as_ref() else {
-            return;
+            return true;
         };
         while let Some(word) = waiting.front() {
             match control.send(word, &[]) {
-                Err(Broken::Full) => return,
+                Err(Broken::Full) => {
+                    self.init_full.notify_one();
+                    return false;
+                }
                 _ => drop(waiting.pop_front()),
             }
         }
+        true
+    }
+
+    /// Returns once words wait for `init`.
+    pub async fn init_is_full(&self) {
+        self.init_full.notified().await;
+    }
+
+    /// Takes the way to a relay: every word from here on is for it.
+    pub fn meet_relay(&self, end: OwnedFd) -> Option<Rc<AsyncFd<Relay>>> {
+        let relay = Rc::new(Relay::new(end).and_then(Relay::registered).ok()?);
+        self.relay.replace(Some(Rc::clone(&relay)));
+        self.to_relay.borrow_mut().clear();
+        Some(relay)
+    }
+
+    /// Tells the relay that it has heard every row there is.
+    pub fn all_rows_told(&self) {
+        self.tell_relay(ToRelay::All);
     }
 
     /// Hands over what the engine wants said.
@@ -94,32 +128,30 @@ impl Words {
         self.flush_relay();
     }
 
-    /// Sends what waits, as far as it passes. While there is no relay, nothing
-    /// waits: the next one hears every row anyway.
-    fn flush_relay(&self) {
+    /// Sends what waits, as far as it passes. Returns whether all did. While there
+    /// is no relay, nothing waits: the next one hears every row anyway.
+    fn flush_relay(&self) -> bool {
         let mut waiting = self.to_relay.borrow_mut();
         let relay = self.relay.borrow();
         let Some(relay) = relay.as_ref() else {
             waiting.clear();
-            return;
+            return true;
         };
         while let Some(word) = waiting.front() {
             match relay.get_ref().send(word, &[]) {
-                Err(Broken::Full) => return,
+                Err(Broken::Full) => {
+                    self.relay_full.notify_one();
+                    return false;
+                }
                 _ => drop(waiting.pop_front()),
             }
         }
+        true
     }
 }
 
 /// Hears what the relay notices until it is gone.
-pub async fn hear_relay(desk: Rc<Desk>, end: OwnedFd) {
-    let Ok(Ok(relay)) = Relay::new(end).map(Relay::registered) else {
-        return;
-    };
-    let relay = Rc::new(relay);
-    desk.words.relay.replace(Some(Rc::clone(&relay)));
-    desk.words.to_relay.borrow_mut().clear();
+pub async fn hear_relay(desk: Rc<Desk>, relay: Rc<AsyncFd<Relay>>) {
     let mut scratch = Vec::new();
     loop {
         let waits = !desk.words.to_relay.borrow().is_empty();
@@ -139,11 +171,12 @@ pub async fn hear_relay(desk: Rc<Desk>, end: OwnedFd) {
             }
             ready = relay.writable(), if waits => {
                 let Ok(mut ready) = ready else { break };
-                desk.words.flush_relay();
-                if !desk.words.to_relay.borrow().is_empty() {
+                if !desk.words.flush_relay() {
                     ready.clear_ready();
                 }
             }
+            // Nobody waits for room yet: the next round does.
+            () = desk.words.relay_full.notified(), if !waits => {}
         }
     }
     let mut current = desk.words.relay.borrow_mut();
