@@ -6,6 +6,7 @@ pub use books::{LADDERS, RECORDS};
 
 mod books;
 mod desk;
+mod heap;
 mod ladders;
 mod questions;
 mod tcp;

@@ -192,6 +192,7 @@ fn counters(desk: &Rc<Desk>) -> sbc_call::view::Counters {
         ("words-lost".to_owned(), desk.words.lost.get()),
         ("echoes-dropped".to_owned(), desk.dropped_echoes.get()),
         ("ladders-evicted".to_owned(), desk.ladders.borrow().evicted),
+        ("live-octets".to_owned(), super::heap::live_octets()),
     ]);
     counters
 }
