@@ -57,7 +57,7 @@ pub fn mediation(value: &Value) -> String {
 
 fn peers(value: &Value, kind: &str) -> String {
     let mut out = format!(
-        "{:<16} {:<22} {:<7} {:<9} {:<11} {:<4} {}\n",
+        "{:<14} {:<22} {:<7} {:<9} {:<11} {:<4} {}\n",
         if kind == "trunk" {
             "TRUNK"
         } else {
@@ -77,8 +77,8 @@ fn peers(value: &Value, kind: &str) -> String {
         let asr = (peer.answered * 100).checked_div(peer.attempts);
         let _infallible = writeln!(
             out,
-            "{:<16} {:<22} {:<7} {:<9} {:<11} {:<4} {}",
-            short(&peer.name, 16),
+            "{:<14} {:<22} {:<7} {:<9} {:<11} {:<4} {}",
+            short(&peer.name, 14),
             short(&peer.target, 22),
             peer.state,
             time(peer.since_secs),
