@@ -1,5 +1,23 @@
 //! The node as its users meet it: processes, sockets and media in namespaces of
-//! their own, played by the scenes of `cargo demo`.
+//! their own, played by the scenes of `cargo demo` and by SIPp.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what goes wrong in a lab fails its test"
+)]
+
+mod failing;
+mod foreign;
+mod hiding;
+mod killed;
+mod scenarios;
+mod sipp;
+mod stage;
+mod strangers;
+mod volume;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -44,6 +44,12 @@ impl Actor {
         })
     }
 
+    /// Returns its pid.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Says one line.
     ///
     /// # Errors

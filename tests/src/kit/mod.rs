@@ -4,9 +4,13 @@
 
 pub mod actor;
 pub mod guest;
+pub mod knock;
+pub mod lossy;
 pub mod net;
 pub mod node;
 pub mod phone;
 pub mod sip;
+pub mod slam;
+pub mod spray;
 pub mod sys;
 pub mod tone;

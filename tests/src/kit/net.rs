@@ -56,6 +56,15 @@ impl Net {
         command
     }
 
+    /// Runs `ip` with these words in a namespace.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn ip(&self, place: &str, words: &[&str]) -> Result<(), String> {
+        let name = self.name(place);
+        ip(&[&["-n", &name], words].concat())
+    }
+
     fn add(&mut self, place: &str) -> Result<(), String> {
         let name = self.name(place);
         if self.made.contains(&name) {

@@ -128,6 +128,12 @@ impl Node {
         let pid = self.pid(role)?;
         send("KILL", pid).then_some(pid)
     }
+
+    /// Returns the supervisor's pid.
+    #[must_use]
+    pub fn supervisor(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Node {
@@ -147,8 +153,8 @@ impl Drop for Node {
 }
 
 /// Sends a signal to one process. The shell's own `kill` is on every machine, the
-/// program of that name is not.
-fn send(signal: &str, pid: u32) -> bool {
+/// program of that name is not. Returns whether it went.
+pub fn send(signal: &str, pid: u32) -> bool {
     let status = Command::new("sh")
         .arg("-c")
         .arg(format!("kill -{signal} {pid}"))

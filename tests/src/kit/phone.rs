@@ -127,7 +127,7 @@ impl Phone {
 
     /// Returns the way to the node; over TCP a connection is made when there is none.
     fn way(&mut self) -> Option<Way> {
-        if self.out.is_none() {
+        if self.out.as_ref().is_none_or(Way::is_gone) {
             self.out = sip::connect(self.node, self.messages()).ok();
         }
         self.out.clone()
@@ -142,11 +142,17 @@ impl Phone {
             ["resume", call] => self.inside(call, "INVITE", Some("sendrecv")),
             ["listen", call] => self.forget(call),
             ["tone", call, hertz] => self.tone(call, hertz),
-            ["mood", "answer"] => self.mood = Mood::Answer,
-            ["mood", "ring"] => self.mood = Mood::Ring,
-            ["mood", "refuse", code] => self.mood = Mood::Refuse(code.parse().unwrap_or(503)),
+            ["mood", "answer"] => self.feel(Mood::Answer),
+            ["mood", "ring"] => self.feel(Mood::Ring),
+            ["mood", "refuse", code] => self.feel(Mood::Refuse(code.parse().unwrap_or(503))),
             _ => println!("error {line:?} is no command"),
         }
+    }
+
+    /// Says so, since a call may be on its way already.
+    fn feel(&mut self, mood: Mood) {
+        self.mood = mood;
+        println!("mood {mood:?}");
     }
 
     fn place(&mut self, number: &str) {
@@ -242,12 +248,13 @@ impl Phone {
             return;
         };
         println!(
-            "tone {number} {:.3} packets {} lost {} gap {} foreign {}",
+            "tone {number} {:.3} packets {} lost {} gap {} foreign {} injected {}",
             heard.share(hertz.parse().unwrap_or(0.0)),
             heard.packets,
             heard.lost,
             heard.gap_ms,
-            heard.foreign
+            heard.foreign,
+            heard.injected
         );
     }
 

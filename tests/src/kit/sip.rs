@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 
@@ -18,15 +19,22 @@ pub struct Came {
 #[derive(Clone, Debug)]
 pub enum Way {
     Udp(Arc<UdpSocket>, SocketAddr),
-    Tcp(Arc<Mutex<TcpStream>>),
+    /// A connection, and whether it has ended.
+    Tcp(Arc<Mutex<TcpStream>>, Arc<AtomicBool>),
 }
 
 impl Way {
+    /// Returns whether this was a connection that has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Tcp(_, gone) if gone.load(Ordering::Relaxed))
+    }
+
     /// Sends a message; one that cannot leave is lost, as on any network.
     pub fn send(&self, text: &str) {
         match self {
             Self::Udp(socket, to) => drop(socket.send_to(text.as_bytes(), to)),
-            Self::Tcp(stream) => {
+            Self::Tcp(stream, _) => {
                 if let Ok(mut stream) = stream.lock() {
                     let _lost = stream.write_all(text.as_bytes());
                 }
@@ -117,7 +125,13 @@ pub fn listen_tcp(at: SocketAddr, told: Sender<Came>) -> std::io::Result<()> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let told = told.clone();
-            std::thread::spawn(move || read_tcp(stream, &told));
+            let Ok(writer) = stream.try_clone() else {
+                continue;
+            };
+            // Without it, the second of two answers waits for an acknowledgement.
+            let _unset = stream.set_nodelay(true);
+            let way = Way::Tcp(Arc::new(Mutex::new(writer)), Arc::default());
+            std::thread::spawn(move || read_tcp(stream, &way, &told));
         }
     });
     Ok(())
@@ -130,16 +144,20 @@ pub fn listen_tcp(at: SocketAddr, told: Sender<Came>) -> std::io::Result<()> {
 pub fn connect(to: SocketAddr, told: Sender<Came>) -> std::io::Result<Way> {
     let stream = TcpStream::connect(to)?;
     stream.set_nodelay(true)?;
-    let way = Way::Tcp(Arc::new(Mutex::new(stream.try_clone()?)));
-    std::thread::spawn(move || read_tcp(stream, &told));
+    let way = Way::Tcp(Arc::new(Mutex::new(stream.try_clone()?)), Arc::default());
+    let ours = way.clone();
+    std::thread::spawn(move || read_tcp(stream, &ours, &told));
     Ok(way)
 }
 
-fn read_tcp(mut stream: TcpStream, told: &Sender<Came>) {
-    let Ok(writer) = stream.try_clone() else {
-        return;
-    };
-    let way = Way::Tcp(Arc::new(Mutex::new(writer)));
+fn read_tcp(mut stream: TcpStream, way: &Way, told: &Sender<Came>) {
+    read_messages(&mut stream, way, told);
+    if let Way::Tcp(_, gone) = way {
+        gone.store(true, Ordering::Relaxed);
+    }
+}
+
+fn read_messages(stream: &mut TcpStream, way: &Way, told: &Sender<Came>) {
     let (mut held, mut buffer) = (Vec::new(), [0; 16_384]);
     while let Ok(length) = stream.read(&mut buffer) {
         if length == 0 {

@@ -6,11 +6,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::spray::MARK;
+
 /// Samples a second.
 const RATE: f64 = 8000.0;
 
 /// Samples in a packet.
 const PACKET: usize = 160;
+
+/// A socket takes no shorter patience; zero would mean for ever.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The latest samples that are listened to: half a second.
 const WINDOW: usize = 4000;
@@ -25,6 +30,8 @@ pub struct Heard {
     pub gap_ms: u64,
     /// Packets from anywhere but the signalled place.
     pub foreign: u64,
+    /// Packets that somebody else made ([`super::spray::MARK`]).
+    pub injected: u64,
     last_sequence: Option<u16>,
     last: Option<Instant>,
 }
@@ -86,7 +93,6 @@ impl Ear {
     /// When no port is free.
     pub fn open(address: std::net::IpAddr, hertz: f64) -> std::io::Result<Self> {
         let socket = UdpSocket::bind((address, 0))?;
-        socket.set_read_timeout(Some(Duration::from_millis(5)))?;
         let port = socket.local_addr()?.port();
         let ear = Self {
             port,
@@ -125,6 +131,9 @@ fn talk(
     while !ends.load(Ordering::Relaxed) {
         let place = far.lock().ok().and_then(|place| *place);
         let due = Duration::from_millis(u64::from(sent) * 20);
+        // The ear wakes for a packet or for the next one of its own, not in between.
+        let left = due.saturating_sub(started.elapsed());
+        let _kept = socket.set_read_timeout(Some(left.max(SHORTEST)));
         if started.elapsed() >= due {
             if let Some(place) = place {
                 // A peer that has hung up is no reason to stop.
@@ -136,10 +145,12 @@ fn talk(
             continue;
         };
         let Ok(mut heard) = heard.lock() else { return };
-        if place.is_some_and(|place| place != from) {
+        let packet = buffer.get(..length).unwrap_or_default();
+        if packet.get(12..).is_some_and(|rest| rest.starts_with(MARK)) {
+            heard.injected += 1;
+        } else if place.is_some_and(|place| place != from) {
             heard.foreign += 1;
-        } else if let Some(packet) = buffer.get(..length)
-            && let [0x80, kind, high, low, ..] = packet
+        } else if let [0x80, kind, high, low, ..] = packet
             && kind & 0x7f == 8
         {
             let payload = packet.get(12..).unwrap_or_default();

@@ -31,6 +31,10 @@ pub fn run(arguments: &[String]) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["knock", rest @ ..] => crate::kit::knock::run(rest),
+        ["lossy", rest @ ..] => crate::kit::lossy::run(rest),
+        ["spray", rest @ ..] => crate::kit::spray::run(rest),
+        ["slam", rest @ ..] => crate::kit::slam::run(rest),
         [absent @ "measure", ..] => {
             eprintln!("cargo {absent} does not exist in this version");
             ExitCode::from(CANNOT)

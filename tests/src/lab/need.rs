@@ -12,7 +12,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 4] = [
+const NEEDS: [Need; 6] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -32,6 +32,16 @@ const NEEDS: [Need; 4] = [
         program: "qemu-system-x86_64",
         package: "qemu-system-x86",
         why: "boots the guests",
+    },
+    Need {
+        program: "sipp",
+        package: "sip-tester",
+        why: "places and answers calls by the thousand",
+    },
+    Need {
+        program: "nft",
+        package: "nftables",
+        why: "makes a server's network swallow what is sent to it",
     },
 ];
 
@@ -124,7 +134,16 @@ mod tests {
     fn only_what_is_absent_is_asked_for() {
         let found = missing(&NEEDS, |program| program == "cc");
         let packages: Vec<&str> = found.iter().map(|need| need.package).collect();
-        assert_eq!(packages, ["valgrind", "iproute2", "qemu-system-x86"]);
+        assert_eq!(
+            packages,
+            [
+                "valgrind",
+                "iproute2",
+                "qemu-system-x86",
+                "sip-tester",
+                "nftables"
+            ]
+        );
     }
 
     #[test]

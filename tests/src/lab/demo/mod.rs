@@ -156,8 +156,12 @@ pub fn play(profile: &str, program: &Path, folder: &Path) -> Result<usize, Strin
     Ok(failed)
 }
 
-/// Builds the program; cargo shows its own progress.
-fn build(profile: &str, program: &Path) -> Result<PathBuf, String> {
+/// Builds the program with `profile` beside `program`, the lab's own; cargo shows
+/// its own progress. Returns where it is.
+///
+/// # Errors
+/// When it does not build.
+pub fn build(profile: &str, program: &Path) -> Result<PathBuf, String> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--profile", profile])
