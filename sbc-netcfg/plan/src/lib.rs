@@ -3,3 +3,17 @@
 //! No netlink, no calls.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod desired;
+pub mod firewall;
+pub mod observed;
+pub mod plan;
+pub mod verify;
+
+pub use desired::Desired;
+pub use firewall::{Chain, Rule, Ruleset, Table};
+pub use observed::Observed;
+pub use plan::{Plan, Step, Undo, plan};
+pub use verify::{Drift, Fence, verify};
