@@ -86,6 +86,7 @@ pub fn tree(cache: &Cache, lock: &Lock) -> anyhow::Result<Tree> {
             &mut tree,
         )?;
     }
+    tree.link("usr/bin/sh", "dash");
     for applet in manifest::LAB_APPLETS {
         tree.link(&format!("usr/bin/{applet}"), "busybox");
     }

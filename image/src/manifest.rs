@@ -4,6 +4,7 @@
 /// Debian packages of the image and of the lab, beside the kernel.
 pub const PACKAGES: &[&str] = &[
     "busybox-static",
+    "dash",
     "iperf3",
     "iproute2",
     "libbpf1",
@@ -219,6 +220,8 @@ pub const PLUGINS: &[&str] = &[
 /// What the guests of the lab have beside the image's own.
 pub const LAB_SEEDS: &[&str] = &[
     "/usr/bin/busybox",
+    // busybox as a shell prefers its own `ip` to that of iproute2.
+    "/usr/bin/dash",
     "/usr/bin/ip",
     "/usr/bin/iperf3",
     "/usr/sbin/bridge",
@@ -266,7 +269,6 @@ pub const LAB_APPLETS: &[&str] = &[
     "rm",
     "route",
     "sed",
-    "sh",
     "sleep",
     "sort",
     "stat",

@@ -1,3 +1,4 @@
 //! Guests: Debian's kernel in QEMU, alone and joined by the switch.
 
 mod lab;
+mod switch;

@@ -14,3 +14,4 @@ pub mod slam;
 pub mod spray;
 pub mod sys;
 pub mod tone;
+pub mod vswitch;
