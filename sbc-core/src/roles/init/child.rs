@@ -110,6 +110,8 @@ async fn mind(
     let mut heard = Instant::now();
     let mut asks = interval(HUNG_AFTER / 3);
     let mut scratch = Vec::new();
+    // A pair whose other end is gone is readable for ever: it is left alone.
+    let mut gone = false;
     let why = loop {
         tokio::select! {
             status = child.wait() => {
@@ -121,7 +123,7 @@ async fn mind(
                     break broken;
                 }
             }
-            ready = channel.readable() => {
+            ready = channel.readable(), if !gone => {
                 let Ok(mut ready) = ready else { break "its pair is broken".to_owned() };
                 match channel.get_ref().receive(&mut scratch) {
                     Ok(Some(received)) => {
@@ -132,7 +134,7 @@ async fn mind(
                     }
                     Ok(None) => ready.clear_ready(),
                     // Its exit status follows and says more.
-                    Err(Broken::Gone) => ready.clear_ready(),
+                    Err(Broken::Gone) => gone = true,
                     Err(broken) => break broken.to_string(),
                 }
             }
@@ -174,5 +176,50 @@ async fn end(mut child: Child, channel: &Pair) {
     let _gone = post(channel, &ToChild::Stop.into()).await;
     if timeout(STOPS_WITHIN, child.wait()).await.is_err() {
         let _gone = child.kill().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Channel, Child, Command, Pair, Stdio, mind, mpsc, pair};
+
+    /// Runs `mind` over a child as `init` does, and returns what it says.
+    fn minded(start: impl FnOnce() -> Child + Send + 'static) -> String {
+        let (told, heard) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            let why = runtime.block_on(async {
+                let (ours, theirs) = pair().unwrap();
+                drop(theirs);
+                let channel: Pair = Channel::new(ours).unwrap().registered().unwrap();
+                let (_letters, inbox) = mpsc::channel(1);
+                mind(start(), channel, inbox, |_| Ok(())).await
+            });
+            told.send(why)
+        });
+        let patience = Duration::from_secs(20);
+        heard.recv_timeout(patience).expect("its end is noticed")
+    }
+
+    fn sleeps(seconds: &str) -> Child {
+        let mut command = Command::new("sleep");
+        command.arg(seconds).stdin(Stdio::null()).kill_on_drop(true);
+        command.spawn().unwrap()
+    }
+
+    /// What a role that is killed looks like: its pair breaks first.
+    #[test]
+    fn a_child_whose_pair_breaks_is_waited_for() {
+        assert_eq!(minded(|| sleeps("0.3")), "exit status: 0");
+    }
+
+    #[test]
+    fn a_child_that_lives_on_without_its_pair_counts_as_hung() {
+        assert_eq!(minded(|| sleeps("60")), "hung for 3s");
     }
 }
