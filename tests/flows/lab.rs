@@ -49,7 +49,8 @@ enum Parcel {
 }
 
 pub fn node() -> Node {
-    node_with(&[], "")
+    static NODE: std::sync::OnceLock<Node> = std::sync::OnceLock::new();
+    NODE.get_or_init(|| node_with(&[], "")).clone()
 }
 
 /// The node of the lab, with these keys more: a table's line, and what stands in it.
@@ -391,9 +392,8 @@ impl Lab {
 
     /// Runs until nothing of any call is left, four minutes at most, and says what is.
     pub fn assert_nothing_left(&mut self) {
-        self.run(40_000);
-        for _ in 0..200 {
-            let quiet = self.personas.iter().all(Persona::is_quiet);
+        for _ in 0..240 {
+            let quiet = self.queue.is_empty() && self.personas.iter().all(Persona::is_quiet);
             let [calls, _, tags, requests, ports] = self.engine.held();
             if quiet && [calls, tags, requests, ports] == [0; 4] {
                 break;

@@ -16,3 +16,4 @@ mod lab;
 mod many;
 mod media;
 mod persona;
+mod reliable;

@@ -64,6 +64,8 @@ pub struct Call {
     pub direction: String,
     /// Where we take media when we are called.
     pub port: u32,
+    /// What its PRACK of the latest reliable progress says.
+    rack: String,
     /// An early description was given.
     early: bool,
 }
@@ -87,6 +89,8 @@ pub struct Persona {
     pub habit: Habit,
     /// How it answers a re-INVITE: a status, 0 for a good answer.
     pub changes: u16,
+    /// Acknowledges reliable progress as soon as it comes.
+    pub pracks: bool,
     /// Headers that each of its answers has.
     pub answers_with: String,
     pub calls: BTreeMap<String, Call>,
@@ -100,6 +104,8 @@ pub struct Persona {
     /// Every message that came, for a search.
     pub log: Vec<String>,
     pub options: u32,
+    /// Calls that a test answered by hand.
+    pub said_200: std::collections::BTreeSet<String>,
 }
 
 impl Persona {
@@ -111,6 +117,7 @@ impl Persona {
             tcp,
             habit: Habit::Answer(100),
             changes: 0,
+            pracks: true,
             answers_with: String::new(),
             calls: BTreeMap::new(),
             repeats: BTreeMap::new(),
@@ -120,6 +127,7 @@ impl Persona {
             count: 0,
             log: Vec::new(),
             options: 0,
+            said_200: std::collections::BTreeSet::new(),
         }
     }
 
@@ -535,7 +543,11 @@ impl Persona {
                 let rack = format!("RAck: {} {}\r\n", header(text, "RSeq"), cseq);
                 call.theirs = header(text, "To").to_owned();
                 call.target = uri(header(text, "Contact")).to_owned();
-                self.request(now, &id, "PRACK", &rack, None);
+                let offered = session(body(text)).is_some() && !call.invite.contains("m=audio");
+                call.rack = rack;
+                if self.pracks {
+                    self.prack(now, &id, offered.then_some("sendrecv"));
+                }
             }
             return;
         }
@@ -561,6 +573,28 @@ impl Persona {
             sdp.as_deref(),
         );
         self.outbox.push(ack);
+    }
+
+    /// Acknowledges the latest reliable progress of its call.
+    pub fn prack(&mut self, now: Millis, id: &str, direction: Option<&str>) {
+        let rack = self.calls[id].rack.clone();
+        if !rack.is_empty() {
+            self.request(now, id, "PRACK", &rack, direction);
+        }
+    }
+
+    /// Answers the INVITE of `id` provisionally, reliably if it has a number.
+    pub fn progress(&mut self, id: &str, status: &str, rseq: Option<u32>, described: bool) {
+        let invited = self.calls[id].invited.clone();
+        let extra = rseq.map(|rseq| format!("Require: 100rel\r\nRSeq: {rseq}\r\n"));
+        let sdp = describe(self.host(), 50_000, 1, "sendrecv");
+        let sdp = described.then_some(sdp.as_str());
+        self.provisional(&invited, status, &extra.unwrap_or_default(), sdp);
+    }
+
+    /// Answers the INVITE of `id` with 200.
+    pub fn answer(&mut self, now: Millis, id: &str) {
+        self.answer_now(now, id);
     }
 
     /// Whether anything is still to be said.

@@ -1,6 +1,7 @@
 //! Answers to the INVITE of the called side, and what the caller hears of them
 //! (RFC 3261 §13.2.2, RFC 3262 §4, RFC 3960 §3).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use sbc_config::Socket;
@@ -66,10 +67,7 @@ impl Call {
         if !acknowledge(desk, leg, owner, answer) {
             return;
         }
-        let described = match (description(answer.frame), desk.media_of(leg.peer)) {
-            (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
-            _ => false,
-        };
+        let described = leg.early_answer(desk, answer);
         let described = described && self.caller_early_media(desk) != EarlyMedia::RingOnly;
         self.target_lives(desk);
         self.rang.get_or_insert(desk.now);
@@ -136,6 +134,12 @@ impl Call {
         let Some(leg) = self.legs.get_mut(at) else {
             return;
         };
+        let firm = match &mut leg.opening {
+            Opening::Ours(calling) if !calling.earlies.is_empty() => {
+                calling.earlies.turn_to(&mut leg.half, answer.to.tag())
+            }
+            _ => false,
+        };
         let Some(cseq) = leg.confirm(answer) else {
             leg.end_fork(desk, owner, answer);
             self.attempt_failed(desk, 0, "an answer that makes no dialog");
@@ -149,7 +153,7 @@ impl Call {
         leg.allows_update = allows_update(answer.frame);
         let body = description(answer.frame);
         let accepted = match (body, desk.media_of(leg.peer)) {
-            (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
+            (Some(body), Some(policy)) if !firm => leg.half.accept(body, policy).is_ok(),
             // An early description may have been the answer already.
             _ => leg.half.agreed.is_some(),
         };
@@ -170,6 +174,18 @@ impl Call {
         self.cause = None;
         self.guard = None;
         self.patience = None;
+        let waits = self.leg(Side::A).and_then(|leg| leg.reliable.as_ref());
+        if waits.is_some_and(|reliable| !reliable.uas.may_succeed()) {
+            // RFC 3262 §3: not while a description waits for its PRACK.
+            self.held = Some(Box::new(answer.clone()));
+            self.program(desk);
+            return;
+        }
+        self.connect(desk, answer);
+    }
+
+    /// The caller hears that the call is answered.
+    pub(super) fn connect(&mut self, desk: &mut Desk, answer: &Frame) {
         self.phase = Phase::Talking;
         self.answered = Some(desk.now);
         self.rang.get_or_insert(desk.now);
@@ -311,6 +327,26 @@ impl Call {
 }
 
 impl Leg {
+    /// Takes the description of a provisional answer. Returns whether there is one that
+    /// answers our offer.
+    fn early_answer(&mut self, desk: &Desk, answer: &Response<'_>) -> bool {
+        let (Some(body), Some(policy)) = (description(answer.frame), desk.media_of(self.peer))
+        else {
+            return false;
+        };
+        let Opening::Ours(calling) = &mut self.opening else {
+            return false;
+        };
+        if calling.earlies.turn_to(&mut self.half, answer.to.tag()) {
+            return true;
+        }
+        let taken = self.half.accept(body, policy).is_ok();
+        if taken && reliable::rseq(answer).is_some() {
+            calling.earlies.firm();
+        }
+        taken
+    }
+
     /// Takes the 2xx that answers our INVITE; the dialog goes on with it.
     /// Returns the CSeq its ACK carries.
     fn confirm(&mut self, answer: &Response<'_>) -> Option<u32> {
@@ -402,11 +438,10 @@ fn acknowledge(desk: &mut Desk, leg: &mut Leg, owner: Owner, answer: &Response<'
     let Opening::Ours(calling) = &mut leg.opening else {
         return false;
     };
-    if calling.heard_from.as_deref() != tag {
-        calling.heard_from = tag.map(Into::into);
-        leg.heard = reliable::Uac::default();
-    }
-    match leg.heard.received(cseq, rseq.0) {
+    let Some(heard) = calling.earlies.heard(tag) else {
+        return false;
+    };
+    match heard.received(cseq, rseq.0) {
         reliable::Verdict::Acknowledge => {
             // The PRACK goes inside the early dialog of the one that answered.
             let early = calling.forks.take(tag);

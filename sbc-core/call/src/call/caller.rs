@@ -58,11 +58,6 @@ impl Call {
         if !matches!(leg.opening, Opening::Theirs(_)) || !leg.make_dialog() {
             return;
         }
-        let sdp = if described {
-            leg.describe(&choice)
-        } else {
-            None
-        };
         let peer = desk.peer(leg.peer).cloned();
         let Some(peer) = peer else {
             return;
@@ -70,6 +65,18 @@ impl Call {
         let wants = match &leg.opening {
             Opening::Theirs(asked) => reliability(&asked.frame, peer.prack),
             _ => false,
+        };
+        if wants && leg.is_unacknowledged(status, described) {
+            return;
+        }
+        let sdp = match leg.half.offered {
+            Some(_) if described => leg.describe(&choice),
+            // RFC 3262 §5: the first reliable answer to an INVITE without an offer has one.
+            None if wants && leg.half.agreed.is_none() && !leg.half.waiting => desk
+                .media_of(leg.peer)
+                .map(Wish::alone)
+                .map(|wish| leg.half.offer(&wish)),
+            _ => None,
         };
         if wants {
             leg.tell_reliably(desk, owner, status, sdp.as_deref());
@@ -107,6 +114,8 @@ impl Call {
         }
         let sdp = match leg.half.offered {
             Some(_) => leg.describe(&choice),
+            // Our offer was in a reliable answer, theirs in its PRACK.
+            None if leg.half.agreed.is_some() => None,
             None => desk
                 .media_of(leg.peer)
                 .map(Wish::alone)
@@ -115,8 +124,11 @@ impl Call {
         let Opening::Theirs(asked) = core::mem::take(&mut leg.opening) else {
             return;
         };
-        if let Some(mut reliable) = leg.reliable.take() {
+        if let Some(reliable) = &mut leg.reliable {
+            // Its PRACK may still come, and is answered.
             reliable.uas.finish();
+            reliable.bytes = Bytes::new();
+            reliable.next = None;
         }
         let near = desk.peer(leg.peer).cloned();
         let bytes = leg.success(desk, &asked, sdp.as_deref(), |writer| {
@@ -260,6 +272,17 @@ impl Leg {
         Some(self.half.answer(offer, choice))
     }
 
+    /// Returns whether a reliable answer waits for its PRACK; this one then goes after
+    /// it (RFC 3262 §3).
+    fn is_unacknowledged(&mut self, status: Status, described: bool) -> bool {
+        let Some(reliable) = self.reliable.as_mut().filter(|it| it.uas.is_waiting()) else {
+            return false;
+        };
+        let before = reliable.next.is_some_and(|(_, described)| described);
+        reliable.next = Some((status, described || before));
+        true
+    }
+
     fn tell_reliably(&mut self, desk: &mut Desk, owner: Owner, status: Status, sdp: Option<&str>) {
         let Opening::Theirs(asked) = &self.opening else {
             return;
@@ -282,7 +305,12 @@ impl Leg {
             writer.field(&RSeq(rseq));
         });
         desk.respond(Some(owner), asked.id, status, bytes.clone());
-        self.reliable = Some(Box::new(Reliable { uas, bytes, status }));
+        self.reliable = Some(Box::new(Reliable {
+            uas,
+            bytes,
+            status,
+            next: None,
+        }));
     }
 
     /// Writes our 200 to an INVITE or UPDATE of the peer, and starts the session

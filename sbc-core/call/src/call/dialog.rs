@@ -33,6 +33,24 @@ impl Call {
             session: self.leg(side).map(|leg| leg.session).unwrap_or_default(),
         };
         let owner = Owner::Call(self.key, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
+        let early = leg.lend_early(request.from.tag());
+        if early && request.method == Method::Bye {
+            // RFC 3261 §15: the callee of an early dialog has no BYE.
+            let status = Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+            leg.simple(desk, owner, &asked, status);
+        } else {
+            self.inside(desk, side, &asked, request);
+        }
+        if early && let Some(leg) = self.leg_mut(side) {
+            leg.return_early();
+        }
+    }
+
+    fn inside(&mut self, desk: &mut Desk, side: Side, asked: &Asked, request: &Request<'_>) {
+        let owner = Owner::Call(self.key, side);
         let random = desk.random.below(u32::MAX);
         let Some(leg) = self.leg_mut(side) else {
             return;
@@ -41,7 +59,7 @@ impl Call {
             leg.simple(
                 desk,
                 owner,
-                &asked,
+                asked,
                 Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
             );
             return;
@@ -49,37 +67,37 @@ impl Call {
         match dialog.receive(request.method, asked.cseq) {
             Verdict::Proceed => {}
             Verdict::OutOfOrder => {
-                leg.simple(desk, owner, &asked, Status::SERVER_INTERNAL_ERROR);
+                leg.simple(desk, owner, asked, Status::SERVER_INTERNAL_ERROR);
                 return;
             }
             Verdict::Gone => {
                 leg.simple(
                     desk,
                     owner,
-                    &asked,
+                    asked,
                     Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
                 );
                 return;
             }
             Verdict::Glare => {
                 desk.counters.glares += 1;
-                leg.simple(desk, owner, &asked, Status::REQUEST_PENDING);
+                leg.simple(desk, owner, asked, Status::REQUEST_PENDING);
                 return;
             }
             Verdict::Busy => {
                 let secs = sbc_sip::dialog::exchange::busy_secs(random);
-                leg.busy(desk, owner, &asked, secs);
+                leg.busy(desk, owner, asked, secs);
                 return;
             }
         }
         // On a connection the next request of ours goes where theirs came from.
-        leg.follow(source);
+        leg.follow(asked.source);
         match request.method {
-            Method::Bye => self.bye(desk, side, &asked),
-            Method::Invite | Method::Update => self.offered(desk, side, asked, request),
-            Method::Prack => self.pracked(desk, side, &asked),
-            Method::Options => leg.simple(desk, owner, &asked, Status::OK),
-            _ => leg.simple(desk, owner, &asked, Status::METHOD_NOT_ALLOWED),
+            Method::Bye => self.bye(desk, side, asked),
+            Method::Invite | Method::Update => self.offered(desk, side, asked.clone(), request),
+            Method::Prack => self.pracked(desk, side, asked),
+            Method::Options => leg.simple(desk, owner, asked, Status::OK),
+            _ => leg.simple(desk, owner, asked, Status::METHOD_NOT_ALLOWED),
         }
     }
 
@@ -106,12 +124,13 @@ impl Call {
             leg.success = None;
         }
         self.cause = Cause::read(&asked.frame);
-        let why = if self.answered.is_some() {
-            Why::Normal
-        } else {
-            Why::Cancelled
+        let (why, status) = match (self.answered, side) {
+            (Some(_), _) => (Why::Normal, Status::OK),
+            (None, Side::A) => (Why::Cancelled, Status::REQUEST_TERMINATED),
+            // It answered and ended before the caller could hear of it.
+            (None, Side::B) => (Why::Refused, Status::TEMPORARILY_UNAVAILABLE),
         };
-        self.finish(desk, why, releaser(side), Status::OK);
+        self.finish(desk, why, releaser(side), status);
     }
 
     /// The caller cancelled its INVITE, and says why; the layer has answered the
@@ -138,12 +157,57 @@ impl Call {
             (Ok(Some(rack)), Some(reliable)) => reliable.uas.prack(rack),
             _ => false,
         };
-        let status = if known {
-            Status::OK
-        } else {
-            Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST
+        if !known {
+            let status = Status::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+            leg.simple(desk, owner, asked, status);
+            return;
+        }
+        let next = leg.reliable.as_mut().and_then(|kept| kept.next.take());
+        if !self.prack_described(desk, side, asked) {
+            return;
+        }
+        if let Some(answer) = self.held.take() {
+            self.connect(desk, &answer);
+        } else if let Some((status, described)) = next
+            && self.phase == Phase::Inviting
+        {
+            self.tell_caller(desk, status, described, None);
+        }
+    }
+
+    /// Answers a PRACK. What it describes is the answer to an offer of ours, or an offer
+    /// (RFC 3262 §5). Returns false if the call ended of it.
+    fn prack_described(&mut self, desk: &mut Desk, side: Side, asked: &Asked) -> bool {
+        let owner = Owner::Call(self.key, side);
+        let choice = self.choice(desk, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return false;
         };
-        leg.simple(desk, owner, asked, status);
+        let body = crate::engine::description(&asked.frame);
+        let policy = desk.media_of(leg.peer);
+        let (Some(body), Some(policy), Some(choice)) = (body, policy, choice) else {
+            leg.simple(desk, owner, asked, Status::OK);
+            return true;
+        };
+        if leg.half.waiting {
+            let taken = leg.half.accept(body, policy).is_ok();
+            leg.simple(desk, owner, asked, Status::OK);
+            if !taken {
+                self.no_media(desk);
+                return false;
+            }
+        } else {
+            match leg.half.read_offer(body, policy) {
+                Ok((offer, _)) => {
+                    let sdp = leg.half.answer(offer, &choice);
+                    let bytes = asked.answer(Status::OK, Some(&leg.tag), Some(&sdp), |_| {});
+                    desk.respond(Some(owner), asked.id, Status::OK, bytes);
+                }
+                Err(_) => leg.simple(desk, owner, asked, Status::NOT_ACCEPTABLE_HERE),
+            }
+        }
+        self.program(desk);
+        true
     }
 
     /// Takes an ACK on `side`: the answer of a late offer may be in it.
@@ -200,7 +264,7 @@ impl Leg {
         desk.respond(Some(owner), asked.id, status, bytes);
     }
 
-    fn busy(&self, desk: &mut Desk, owner: Owner, asked: &Asked, secs: u32) {
+    pub(super) fn busy(&self, desk: &mut Desk, owner: Owner, asked: &Asked, secs: u32) {
         let status = Status::SERVER_INTERNAL_ERROR;
         let bytes = asked.answer(status, Some(&self.tag), None, |writer| {
             writer.field(&RetryAfter {

@@ -30,6 +30,7 @@ impl Call {
         desk.calls = desk.calls.saturating_sub(1);
         self.guard = None;
         self.patience = None;
+        self.held = None;
         self.end = Some(End {
             why,
             by,

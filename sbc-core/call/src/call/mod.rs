@@ -21,6 +21,7 @@ use sbc_media::sdp::{Own, RemoteOffer};
 use sbc_media::stream::StreamRow;
 use sbc_sip::Instant;
 use sbc_sip::transaction::branch::Branch;
+use sbc_sip::wire::Frame;
 
 use crate::Side;
 use crate::across::cause::Cause;
@@ -104,6 +105,8 @@ pub struct Call {
     /// The target has this long.
     pub patience: Option<Instant>,
     pub crossing: Option<Crossing>,
+    /// The answer of the called side, while the caller must not hear it yet.
+    pub held: Option<Box<Frame>>,
     pub row: Option<Box<StreamRow>>,
     pub media: [Media; 2],
     pub reinvites: u32,
@@ -147,6 +150,7 @@ impl Call {
             guard: None,
             patience: None,
             crossing: None,
+            held: None,
             row: None,
             media: [Media::default(), Media::default()],
             reinvites: 0,

@@ -15,7 +15,7 @@ use super::{Call, Crossing, Phase};
 use crate::Side;
 use crate::engine::{Desk, Owner, description};
 use crate::leg::media::Asks;
-use crate::leg::{Asked, Errand, Leg, Sent2xx};
+use crate::leg::{Asked, Errand, Leg, Opening, Sent2xx};
 use crate::story::{ReleasedBy, Why};
 
 impl Call {
@@ -53,6 +53,24 @@ impl Call {
             self.without_offer(desk, side, &asked, is_update);
             return;
         };
+        if let Opening::Ours(calling) = &mut leg.opening
+            && !calling.answered
+        {
+            let tag = request.from.tag();
+            if !calling.earlies.has_spoken(tag) {
+                // RFC 3311 §5.2: our offer waits for its answer.
+                desk.counters.glares += 1;
+                leg.simple(desk, owner, &asked, Status::REQUEST_PENDING);
+                return;
+            }
+            calling.earlies.turn_to(&mut leg.half, tag);
+        }
+        if leg.half.offered.is_some() && leg.half.agreed.is_none() {
+            // RFC 3311 §5.2: its first offer waits for our answer.
+            let secs = exchange::busy_secs(desk.random.below(u32::MAX));
+            leg.busy(desk, owner, &asked, secs);
+            return;
+        }
         let policy = desk.media_of(leg.peer).cloned();
         let read = policy.map(|policy| leg.half.read_offer(body, &policy));
         match read {
@@ -178,6 +196,12 @@ impl Call {
         let Some(leg) = self.leg_mut(side) else {
             return;
         };
+        if let Opening::Ours(calling) = &mut leg.opening
+            && !calling.answered
+        {
+            calling.earlies.move_on(&leg.half.own);
+            calling.earlies.firm();
+        }
         let sdp = leg.half.answer(offer, choice);
         leg.accept(desk, owner, asked, Some(&sdp), is_update);
         self.program(desk);

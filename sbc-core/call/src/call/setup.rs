@@ -23,6 +23,7 @@ use crate::across::{self, location};
 use crate::engine::{Desk, Owner};
 use crate::leg::address::{self, local_uri, remote_uri};
 use crate::leg::compose::{self, Head};
+use crate::leg::early::Earlies;
 use crate::leg::media::Half;
 use crate::leg::{Calling, Leg, Opening};
 use crate::parties::Told;
@@ -164,7 +165,7 @@ impl Call {
             silent: true,
             given_up: false,
             answered: false,
-            heard_from: None,
+            earlies: Earlies::default(),
         };
         let to = leg.to;
         let bytes = self.write_invite(desk, &calling, peer, &told, hops, &sdp);

@@ -312,9 +312,7 @@ impl Engine {
     fn dialog_of(&self, request: &Request<'_>) -> Option<(u32, Side)> {
         let &(key, side) = self.desk.tags.get(request.to.tag()?)?;
         let leg = self.calls.get(&key)?.leg(side)?;
-        let dialog = leg.dialog.as_ref()?;
-        dialog
-            .matches(request.call_id.0, request.to.tag(), request.from.tag())
+        leg.knows(request.call_id.0, request.to.tag(), request.from.tag())
             .then_some((key, side))
     }
 

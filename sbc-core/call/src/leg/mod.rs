@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod compose;
+pub mod early;
 pub mod media;
 mod request;
 mod response;
@@ -15,7 +16,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use sbc_config::peer::Refresher;
 use sbc_config::{Peer, Socket};
-use sbc_sip::dialog::reliable::{Uac, Uas};
+use sbc_sip::dialog::reliable::Uas;
 use sbc_sip::dialog::session_timer::{Party, Policy, SessionTimer};
 use sbc_sip::dialog::two_xx::{Acks, Success};
 use sbc_sip::dialog::{Dialog, Forks};
@@ -26,6 +27,7 @@ use sbc_sip::transaction::layer::ServerId;
 use sbc_sip::wire::Frame;
 
 use self::compose::Local;
+use self::early::Earlies;
 use self::media::Half;
 use self::session::Session;
 use crate::across::cause::Cause;
@@ -72,8 +74,7 @@ pub struct Calling {
     pub given_up: bool,
     /// It has its 2xx; copies of it may still come.
     pub answered: bool,
-    /// The tag of the early dialog whose reliable answers are counted.
-    pub heard_from: Option<Box<str>>,
+    pub earlies: Earlies,
 }
 
 /// A request of ours inside the dialog that waits for its answer.
@@ -125,8 +126,6 @@ pub struct Leg {
     pub bye_due: Option<Option<Cause>>,
     /// Our reliable provisional answer, until its PRACK.
     pub reliable: Option<Box<Reliable>>,
-    /// Which of their reliable provisional answers were heard.
-    pub heard: Uac,
     pub session: Session,
 }
 
@@ -136,6 +135,9 @@ pub struct Reliable {
     pub uas: Uas,
     pub bytes: Bytes,
     pub status: Status,
+    /// What the caller hears next, and whether with a session, as soon as it has
+    /// acknowledged this.
+    pub next: Option<(Status, bool)>,
 }
 
 /// A 2xx of ours that may have to go again.
@@ -196,7 +198,6 @@ impl Leg {
             allows_update: false,
             bye_due: None,
             reliable: None,
-            heard: Uac::default(),
             session: Session::default(),
         }
     }
@@ -209,6 +210,39 @@ impl Leg {
         }
         if let Some(asked) = &mut self.asked {
             asked.session.far = far;
+        }
+    }
+
+    /// Returns whether a request with this Call-ID, our tag and theirs is of a dialog
+    /// of this leg, the early ones of our INVITE among them.
+    #[must_use]
+    pub fn knows(&self, call_id: &str, ours: Option<&str>, theirs: Option<&str>) -> bool {
+        let is = |dialog: &Dialog| dialog.matches(call_id, ours, theirs);
+        let early = match &self.opening {
+            Opening::Ours(calling) => calling.forks.iter().any(is),
+            _ => false,
+        };
+        early || self.dialog.as_ref().is_some_and(is)
+    }
+
+    /// Makes the early dialog with this tag of theirs the leg's own for a moment; it has
+    /// to be given back. Returns false if the leg has its dialog, or there is none.
+    pub fn lend_early(&mut self, tag: Option<&str>) -> bool {
+        if self.dialog.is_some() {
+            return false;
+        }
+        if let Opening::Ours(calling) = &mut self.opening {
+            self.dialog = calling.forks.take(tag);
+        }
+        self.dialog.is_some()
+    }
+
+    /// Gives the early dialog back.
+    pub fn return_early(&mut self) {
+        if let Opening::Ours(calling) = &mut self.opening
+            && let Some(dialog) = self.dialog.take()
+        {
+            calling.forks.put(dialog);
         }
     }
 

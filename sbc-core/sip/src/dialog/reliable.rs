@@ -167,6 +167,11 @@ impl Uas {
         self.state != State::Waiting || !self.described
     }
 
+    /// Returns whether one waits for its PRACK.
+    pub fn is_waiting(&self) -> bool {
+        self.state == State::Waiting
+    }
+
     /// Takes note of the final response.
     pub fn finish(&mut self) {
         self.apply(Event::Final);
