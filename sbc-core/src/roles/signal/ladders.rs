@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use sbc_call::ladder::{Ladder, Party, RUNGS_MAX, Rung};
 use sbc_call::story::{Record, Story};
 use sbc_call::{Instant, Side, Step};
@@ -43,7 +42,7 @@ struct Said {
     at: Duration,
     side: Side,
     ours: bool,
-    text: Bytes,
+    text: Box<[u8]>,
 }
 
 impl Ladders {
@@ -57,10 +56,11 @@ impl Ladders {
             kept.more = kept.more.saturating_add(1);
             return;
         }
-        let text = match &step.frame {
-            // A copy, since the frame holds the whole buffer it was read into.
-            Some(frame) => Bytes::from([frame.head().as_bytes(), frame.body()].concat()),
-            None => step.bytes.clone(),
+        // A copy, since a message holds the whole buffer it was read into, or all
+        // the room it was written with.
+        let text: Box<[u8]> = match &step.frame {
+            Some(frame) => [frame.head().as_bytes(), frame.body()].concat().into(),
+            None => Box::from(step.bytes.as_ref()),
         };
         let octets = RUNG + text.len();
         kept.octets += octets;
@@ -134,7 +134,7 @@ fn parties(record: &Record) -> [(&String, &String); 2] {
 }
 
 fn rung(said: &Said) -> Option<Rung> {
-    let Ok(Received::Message(frame)) = datagram(said.text.as_ref().into()) else {
+    let Ok(Received::Message(frame)) = datagram((&*said.text).into()) else {
         return None;
     };
     let (what, note) = match frame.start() {
