@@ -8,6 +8,7 @@ use super::stage::{
     tone,
 };
 use sbc_tests::kit::actor::Actor;
+use sbc_tests::kit::node::send;
 
 /// No gap: a packet comes every 20 ms, and this much is a loaded machine's.
 const NO_GAP_MS: u64 = 400;
@@ -142,6 +143,37 @@ fn a_hundred_calls_outlive_the_signal_role_and_end_by_bye_from_either_side() {
     stage.until("no stream is left", PATIENCE, |_| {
         descriptors(relay) == base
     });
+}
+
+/// A role that hangs is noticed within three seconds and back within one more;
+/// its calls go on.
+#[test]
+fn a_signal_role_that_hangs_is_back_within_four_seconds_and_keeps_its_calls() {
+    let name = "a_signal_role_that_hangs_is_back_within_four_seconds_and_keeps_its_calls";
+    let Some(stage) = Stage::set(name) else {
+        return;
+    };
+    let mut carrier = stage.phone("itsp", "udp", CARRIER, TO_CARRIER);
+    let mut server = stage.phone("med1", "tcp", SERVER, TO_SERVER);
+    let calls = calls(&mut carrier, &mut server, 10);
+    listen(&mut carrier, &mut server, &calls);
+    let before = stage.node.pid("signal");
+    assert!(send("STOP", before.expect("a role to stop")));
+    let back = stage.until("all calls are back", PATIENCE, |stage| {
+        stage.node.pid("signal") != before && stage.calls() == 10
+    });
+    println!("signal stopped: back in {} ms", back.as_millis());
+    assert!(back < Duration::from_secs(4), "{back:?}");
+    for (number, (ours, theirs)) in calls.iter().enumerate() {
+        let (who, call) = match number % 2 {
+            0 => (&mut carrier, ours),
+            _ => (&mut server, theirs),
+        };
+        hears(who, call);
+        who.ask(&format!("bye {call}"), &format!("ended {call} 200"))
+            .unwrap();
+    }
+    stage.until("they end", PATIENCE, |stage| stage.records().len() == 10);
 }
 
 /// A new relay learns every row again, and takes the same ports.

@@ -19,8 +19,12 @@ use crate::ipc::{Broken, Channel, FromChild, ToChild, pair};
 /// journal of a full node, fits; over it the child counts as hung.
 const LETTERS_MAX: usize = 16 * 1024;
 
-/// A child that does not answer this long is hung and is ended.
-const HUNG_AFTER: Duration = Duration::from_secs(3);
+/// A child that does not answer this long is hung and is ended: with the pause
+/// between two questions, within three seconds of its last sign of life.
+const HUNG_AFTER: Duration = Duration::from_millis(2_400);
+
+/// How often a child is asked whether it is there.
+const ASKED_EVERY: Duration = Duration::from_millis(500);
 
 /// A child that was asked to stop has this long.
 const STOPS_WITHIN: Duration = Duration::from_secs(2);
@@ -108,7 +112,7 @@ async fn mind(
     say: impl Fn(FromChild) -> Result<(), Overrun>,
 ) -> String {
     let mut heard = Instant::now();
-    let mut asks = interval(HUNG_AFTER / 3);
+    let mut asks = interval(ASKED_EVERY);
     let mut scratch = Vec::new();
     // A pair whose other end is gone is readable for ever: it is left alone.
     let mut gone = false;
@@ -140,7 +144,9 @@ async fn mind(
             }
             now = asks.tick() => {
                 if now.duration_since(heard) > HUNG_AFTER {
-                    break format!("hung for {HUNG_AFTER:?}");
+                    // It would not hear a request to stop.
+                    let _gone = child.kill().await;
+                    return format!("hung for {HUNG_AFTER:?}");
                 }
                 let letter = Letter::from(ToChild::There(0));
                 if let Err(broken) = post(&channel, &letter).await {
@@ -220,6 +226,6 @@ mod tests {
 
     #[test]
     fn a_child_that_lives_on_without_its_pair_counts_as_hung() {
-        assert_eq!(minded(|| sleeps("60")), "hung for 3s");
+        assert_eq!(minded(|| sleeps("60")), "hung for 2.4s");
     }
 }
