@@ -33,7 +33,11 @@ fn names(messages: &str) -> BTreeSet<String> {
         match name.to_ascii_lowercase().as_str() {
             "call-id" => drop(found.insert(value.trim().to_owned())),
             "via" => found.extend(parameter(value, "branch=")),
-            "from" | "to" => found.extend(parameter(value, "tag=")),
+            "from" | "to" => {
+                found.extend(parameter(value, "tag="));
+                found.extend(host(value));
+            }
+            "contact" => found.extend(host(value)),
             "user-agent" | "server" => drop(found.insert(value.trim().to_owned())),
             _ => {}
         }
@@ -46,6 +50,13 @@ fn names(messages: &str) -> BTreeSet<String> {
     // What the node calls itself is no secret of one side.
     found.retain(|name| name.len() >= TELLING && !name.starts_with("sbc"));
     found
+}
+
+/// Returns the host part of an address.
+fn host(value: &str) -> Option<String> {
+    let (_, rest) = value.split_once('@')?;
+    let end = rest.find([':', ';', '>']).unwrap_or(rest.len());
+    Some(rest[..end].to_owned())
 }
 
 fn parameter(value: &str, name: &str) -> Option<String> {
@@ -139,6 +150,8 @@ fn no_message_of_one_side_names_anything_of_the_other() {
     for (names, own) in [(&of_carriers, "172.20.31.1"), (&of_servers, "10.20.120.2")] {
         assert!(names.len() > 200, "{names:?}");
         assert!(names.contains(own), "{names:?}");
+        let host = format!("host-{own}.example");
+        assert!(names.contains(&host), "no {host} in {names:?}");
     }
     let mut leaks = Vec::new();
     for (names, others) in [(&of_carriers, &said[1]), (&of_servers, &said[0])] {

@@ -118,7 +118,6 @@ impl Play<'_> {
         } else {
             ""
         };
-        let (host, _) = face.rsplit_once(':').unwrap_or((face, ""));
         let (name, param) = transport(tcp);
         let retrans = if method == "ACK" {
             ""
@@ -129,7 +128,7 @@ impl Play<'_> {
         format!(
             "<send{retrans}><![CDATA[\n\n{method} {uri} SIP/2.0\n\
              Via: SIP/2.0/{name} {face};branch=z9hG4bK[pid]x[call_number]{branch}\n\
-             From: \"Lab\" <sip:+4930555100@{host}>;tag=from[pid]x[call_number]\n\
+             From: \"Lab\" <sip:+4930555100@host-[local_ip].example>;tag=from[pid]x[call_number]\n\
              To: <sip:{number}@{node}>{to}\nCall-ID: [call_id]\nCSeq: {cseq} {cseq_method}\n\
              Max-Forwards: 70\nContact: <sip:caller@{face}{param}>\nUser-Agent: caller/[local_ip]\n\
              {}\n]]></send>\n",

@@ -204,7 +204,8 @@ fn holding(stage: &Stage) -> Holding {
 /// transports of a trunk. Waits until nothing of them is held.
 fn mixed(stage: &Stage, round: &str, calls: u32) {
     let plays = [
-        ("itsp", (IN, Kind::Answered(50)), 5),
+        ("itsp", (IN, Kind::Answered(50)), 4),
+        ("itsp", (IN, Kind::EndedByCallee), 1),
         ("itsp", (IN, Kind::Busy), 2),
         ("itsp", (IN, Kind::Cancelled), 3),
         ("itsp", (IN, Kind::Unassigned), 2),
