@@ -183,6 +183,25 @@ fn a_dead_carrier_is_replaced_by_the_next() {
     lab.assert_nothing_left();
 }
 
+/// RFC 3261 §17.1.1.2: copies of an INVITE leave after 0.5, 1.5, 3.5 and 7.5 s;
+/// where nobody else can take the call, all of them count.
+#[test]
+fn the_last_target_is_waited_for_until_the_fifth_copy() {
+    let mut lab = Lab::new();
+    let peer = sbc_config::PeerName::Trunk(sbc_config::Name::new("itsp-b").unwrap());
+    let wish = sbc_call::Wish::Drain { peer, on: true };
+    lab.input(sbc_call::Input::Operator(wish));
+    lab.wires.insert("itsp", Wire::Hole);
+    let call = lab.call("med-1", OUT);
+    lab.run(7_000);
+    assert_eq!(text(&lab.heard("med-1", &call)), "100 183");
+    lab.wires.remove("itsp");
+    lab.run(900);
+    assert!(text(&lab.heard("med-1", &call)).ends_with("200"));
+    lab.request("med-1", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
 /// RFC 3261 §21.4.5.
 #[test]
 fn an_unassigned_number_is_404() {

@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use sbc_config::{Peer, Socket};
 use sbc_media::sdp::{Own, Wish};
+use sbc_sip::Instant;
 use sbc_sip::dialog::Forks;
 use sbc_sip::message::identity::{PAssertedIdentity, PPreferredIdentity, Privacy};
 use sbc_sip::message::multipart::Parts;
@@ -34,6 +35,11 @@ use crate::story::{Attempt, ReleasedBy, Why};
 /// A target that rings may ring this long: longer than any caller waits, and
 /// shorter than the three minutes after which proxies give up (RFC 3261 §16.6).
 const RINGS_AT_MOST: Duration = Duration::from_secs(175);
+
+/// The last target may be silent until this long after the call began: the fifth
+/// copy of an INVITE leaves after 7.5 s (RFC 3261 §17.1.1.2), and a server that
+/// gives up after ten seconds hears of it before.
+const LAST_WITHIN: Duration = Duration::from_secs(8);
 
 impl Call {
     /// Tries the next target that takes the call; without one the caller hears
@@ -92,9 +98,20 @@ impl Call {
         self.current = Some(self.legs.len());
         self.legs.push(leg);
         self.hunt.since = desk.now;
-        self.patience = Some(desk.now + peer.attempt_timeout);
+        self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));
         self.invite(desk, &peer);
         true
+    }
+
+    /// Returns how long a target may be silent. Nobody profits if the last one is
+    /// given up early.
+    fn until_next(&self, now: Instant, attempt: Duration) -> Instant {
+        let soon = now + attempt;
+        if self.hunt.next < self.hunt.targets.len() {
+            soon
+        } else {
+            soon.max(self.began + LAST_WITHIN)
+        }
     }
 
     fn admit(&self, desk: &mut Desk, place: usize) -> bool {
