@@ -6,12 +6,15 @@
 
 extern crate alloc;
 
+mod build;
 pub mod desired;
 pub mod firewall;
 pub mod observed;
 pub mod plan;
+pub mod reach;
 pub mod verify;
 
+pub use build::{EPHEMERAL, Ports, Users, desired};
 pub use desired::Desired;
 pub use firewall::{Chain, Rule, Ruleset, Table};
 pub use observed::Observed;

@@ -8,7 +8,7 @@ use crate::desired::{
     Address, Connection, Desired, Link, LinkKind, Neighbour, PolicyRule, Route, Shaper, Sysctl, Way,
 };
 use crate::firewall::{Family, Table};
-use crate::observed::{Observed, ObservedKind, ObservedLink};
+use crate::observed::{Observed, ObservedKind, ObservedLink, ObservedTable};
 use crate::verify::{same_kind, same_table};
 
 mod text;
@@ -40,6 +40,7 @@ pub enum Step {
         link: Link,
         table: Option<Table>,
     },
+    /// The device goes, and then the netdev tables whose chains hung on it.
     RemoveLink {
         link: ObservedLink,
         /// Its switches, as read.
@@ -223,14 +224,17 @@ fn without(observed: &Observed, stale: &[ObservedLink]) -> Observed {
     kept.shapers.retain(|one| !gone(&one.link));
     let of_gone = |path: &str| path.split('/').any(gone);
     kept.sysctls.retain(|path, _| !of_gone(path));
-    kept.tables.retain(|table| {
-        let mut devices = table.chains.iter().filter_map(|chain| {
-            let hook = chain.hook.as_ref()?;
-            hook.device.as_deref()
-        });
-        !devices.any(gone)
-    });
+    kept.tables.retain(|table| !hangs_on(table, &gone));
     kept
+}
+
+/// Returns true if a chain of the table hangs on such a device.
+fn hangs_on(table: &ObservedTable, device: &dyn Fn(&str) -> bool) -> bool {
+    let mut devices = table.chains.iter().filter_map(|chain| {
+        let hook = chain.hook.as_ref()?;
+        hook.device.as_deref()
+    });
+    devices.any(device)
 }
 
 fn switches<'a>(
@@ -341,7 +345,8 @@ fn remove(desired: &Desired, observed: &Observed, stale: &[ObservedLink], steps:
         }
     }
     for table in &observed.tables {
-        if desired.firewall.table(table.family, &table.name).is_none() {
+        let goes = hangs_on(table, &gone);
+        if !goes && desired.firewall.table(table.family, &table.name).is_none() {
             steps.push(Step::RemoveTable {
                 family: table.family,
                 name: table.name.clone(),

@@ -12,6 +12,7 @@ mod normal;
 mod text;
 
 pub use normal::Normal;
+pub(crate) use normal::mark as mark_word;
 
 /// All tables of ours.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -155,6 +156,8 @@ pub enum Field {
     /// `meta ipsec`, `rt ipsec`: came through, will go into, an association.
     IpsecIn,
     IpsecOut,
+    /// `meta protocol`: words.
+    Network,
     /// `ether type`: words.
     EtherType,
     /// `ether daddr` with its group bit alone.
@@ -204,6 +207,7 @@ pub enum Values {
     Networks(Vec<Network>),
     /// Words of `nft`.
     Words(Vec<&'static str>),
+    Texts(Vec<String>),
     /// True: exists. False: missing.
     Exists(bool),
 }

@@ -65,6 +65,7 @@ impl Field {
             Self::Protocol => "meta l4proto",
             Self::IpsecIn => "meta ipsec",
             Self::IpsecOut => "rt ipsec",
+            Self::Network => "meta protocol",
             Self::EtherType => "ether type",
             Self::EtherGroup => "ether daddr & 01:00:00:00:00:00",
             Self::EtherTarget => "ether daddr",
@@ -102,6 +103,7 @@ impl Values {
         match self {
             Self::Names(names) => unique(names.clone()),
             Self::Words(words) => unique(words.iter().map(ToString::to_string).collect()),
+            Self::Texts(texts) => unique(texts.clone()),
             Self::Numbers(numbers) => {
                 let mut numbers = numbers.clone();
                 numbers.sort_unstable();
@@ -192,7 +194,7 @@ fn network((first, last): (u128, u128), v4: bool) -> String {
 
 /// Returns the name `nft` prints for a mark (RFC 2474 §4.2.2, RFC 2597 §6, RFC
 /// 3246 §2.7), or its number.
-pub(super) fn mark(dscp: u8) -> String {
+pub(crate) fn mark(dscp: u8) -> String {
     if dscp == 46 {
         return "ef".into();
     }

@@ -1,3 +1,5 @@
+//! Rules come in, the text for `nft` and the normal form go out.
+
 use alloc::string::{String, ToString};
 use alloc::vec;
 
