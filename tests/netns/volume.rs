@@ -256,7 +256,8 @@ fn five_thousand_mixed_calls_through_the_processes_leave_nothing() {
     println!("before {before:?}\nafter  {after:?}");
     assert_eq!(stage.records().len(), 7_000);
     assert_eq!(before.descriptors, after.descriptors);
-    // The latest ladder is as long as it is; one call's messages more or less.
+    // The latest ladders are as long as they are. A single piece for each call
+    // would be more: the allocator has none under 32 octets.
     let grown = after.live.abs_diff(before.live);
-    assert!(grown < 64 * 1024, "{grown} octets: {before:?} {after:?}");
+    assert!(grown < 5_000 * 32, "{grown} octets: {before:?} {after:?}");
 }
