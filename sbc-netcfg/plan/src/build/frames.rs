@@ -25,8 +25,8 @@ const EGRESS: i32 = 500;
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
-pub const GRE: u32 = 47;
-pub const ESP: u32 = 50;
+pub(crate) const GRE: u32 = 47;
+pub(crate) const ESP: u32 = 50;
 const ICMP6: u32 = 58;
 
 /// IP multicast of both families: RFC 1112 §4, RFC 4291 §2.7.

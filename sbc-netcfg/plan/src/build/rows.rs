@@ -25,37 +25,37 @@ pub fn not(field: Field, values: Values) -> Match {
     }
 }
 
-pub fn input(link: &str) -> Match {
+pub(crate) fn input(link: &str) -> Match {
     is(Field::InLink, Values::Names(Vec::from([link.into()])))
 }
 
-pub fn output(link: &str) -> Match {
+pub(crate) fn output(link: &str) -> Match {
     is(Field::OutLink, Values::Names(Vec::from([link.into()])))
 }
 
-pub fn source(v4: bool, networks: &[Network]) -> Match {
+pub(crate) fn source(v4: bool, networks: &[Network]) -> Match {
     let field = if v4 { Field::Source4 } else { Field::Source6 };
     is(field, Values::Networks(networks.to_vec()))
 }
 
-pub fn target(v4: bool, networks: &[Network]) -> Match {
+pub(crate) fn target(v4: bool, networks: &[Network]) -> Match {
     let field = if v4 { Field::Target4 } else { Field::Target6 };
     is(field, Values::Networks(networks.to_vec()))
 }
 
-pub fn word(field: Field, word: &'static str) -> Match {
+pub(crate) fn word(field: Field, word: &'static str) -> Match {
     is(field, Values::Words(Vec::from([word])))
 }
 
-pub fn number(field: Field, numbers: &[u32]) -> Match {
+pub(crate) fn number(field: Field, numbers: &[u32]) -> Match {
     is(field, Values::Numbers(numbers.to_vec()))
 }
 
-pub fn ports(field: Field, ports: &[(u16, u16)]) -> Match {
+pub(crate) fn ports(field: Field, ports: &[(u16, u16)]) -> Match {
     is(field, Values::Ports(ports.to_vec()))
 }
 
-pub fn port(field: Field, port: u16) -> Match {
+pub(crate) fn port(field: Field, port: u16) -> Match {
     ports(field, &[(port, port)])
 }
 
@@ -78,7 +78,7 @@ pub fn drop(matches: Vec<Match>, counter: &str, sentence: &'static str) -> Rule 
     }
 }
 
-pub fn limited(mut rule: Rule, per_second: u32) -> Rule {
+pub(crate) fn limited(mut rule: Rule, per_second: u32) -> Rule {
     rule.limit = Some(Limit {
         per_second,
         burst: per_second,

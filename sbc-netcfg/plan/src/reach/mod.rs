@@ -159,7 +159,7 @@ fn path<'d>(desired: &'d Desired, packets: &Packets) -> Vec<Stop<'d>> {
 /// Returns all packets of a link, by kind.
 fn starts(link: &str, zone: Option<Zone>, way: Way) -> Vec<Packets> {
     let all = |v4, arp| Packets::all(link, zone, way, v4, arp);
-    // Associations are made for GRE alone (RFC 7296 §2.9).
+    // Associations are made for GRE alone (RFC 7296).
     let carried = |v4| Packets {
         ipsec: Some(true),
         protocol: Some(47),

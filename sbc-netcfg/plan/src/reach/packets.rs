@@ -72,14 +72,14 @@ pub struct Packets {
     pub ipsec: Option<bool>,
 }
 
-pub fn bits(address: IpAddr) -> u128 {
+pub(crate) fn bits(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => u128::from(v4.to_bits()),
         IpAddr::V6(v6) => v6.to_bits(),
     }
 }
 
-pub fn address(bits: u128, v4: bool) -> IpAddr {
+pub(crate) fn address(bits: u128, v4: bool) -> IpAddr {
     match u32::try_from(bits) {
         Ok(bits) if v4 => IpAddr::V4(bits.into()),
         _ => IpAddr::V6(bits.into()),
