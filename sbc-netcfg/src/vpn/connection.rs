@@ -1,0 +1,228 @@
+//! One association as charon is told of it (vici, `load-conn`): one proposal,
+//! transport mode, protocol 47 alone.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sbc_config::network::Suite;
+use serde::{Serialize, Serializer};
+
+use crate::secrets::Secret;
+
+/// GRE's number among IP protocols (RFC 2784 §3). Numbers need no
+/// `/etc/protocols`.
+const GRE_ONLY: &str = "dynamic[47]";
+
+/// The name of the child of each connection.
+pub(super) const CHILD: &str = "gre";
+
+/// A key carries a day of IKE and an hour of data (RFC 7296 §2.8 leaves it to
+/// us); the hour of 64-bit counters of RFC 4106 is far away.
+const REKEY_IKE: Duration = Duration::from_secs(24 * 3600);
+const REKEY_CHILD: Duration = Duration::from_secs(3600);
+
+/// Packets that may overtake each other and still be let in (RFC 4303 §3.4.3).
+const REPLAY_WINDOW: u32 = 128;
+
+/// How the two ends know each other.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Auth {
+    /// Both hold one secret (RFC 7296 §2.15); each is known by its address.
+    Psk,
+    /// Each shows a certificate. Ours in PEM, and the authority and name that
+    /// theirs must have.
+    Certificate {
+        own: String,
+        authority: String,
+        remote_id: String,
+    },
+}
+
+/// Everything about one association but its secret.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Association {
+    /// The tunnel's name.
+    pub name: String,
+    pub local: IpAddr,
+    pub remote: IpAddr,
+    pub auth: Auth,
+    pub suite: Suite,
+    /// Silence after which the far end is asked whether it lives, and after as
+    /// much again without an answer counts as dead.
+    pub dead_peer: Duration,
+    /// Wrap ESP in UDP always (RFC 3948), as behind a translator.
+    pub nat_traversal: bool,
+    pub initiates: bool,
+    /// Another life of the keys, for tests and for peers that ask for it.
+    pub rekey_child: Option<Duration>,
+}
+
+/// What the two ends prove themselves with.
+#[derive(Clone, Debug)]
+pub enum Credential {
+    Psk(Secret),
+    /// A private key in PEM.
+    Key(Secret),
+}
+
+#[derive(Serialize)]
+pub(super) struct Connection {
+    version: u32,
+    local_addrs: Vec<String>,
+    remote_addrs: Vec<String>,
+    proposals: Vec<String>,
+    dpd_delay: String,
+    encap: bool,
+    mobike: bool,
+    unique: &'static str,
+    keyingtries: u32,
+    rekey_time: String,
+    reauth_time: String,
+    fragmentation: bool,
+    send_certreq: bool,
+    local: End,
+    remote: End,
+    children: BTreeMap<&'static str, Child>,
+}
+
+#[derive(Serialize)]
+struct End {
+    auth: &'static str,
+    id: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    certs: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cacerts: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Child {
+    mode: &'static str,
+    local_ts: Vec<&'static str>,
+    remote_ts: Vec<&'static str>,
+    esp_proposals: Vec<String>,
+    rekey_time: String,
+    dpd_action: &'static str,
+    start_action: &'static str,
+    close_action: &'static str,
+    replay_window: u32,
+}
+
+impl Association {
+    /// Returns the messages' name of this connection.
+    #[must_use]
+    pub(super) fn connection_name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn to_message(&self) -> BTreeMap<String, Connection> {
+        let (local, remote) = self.ends();
+        let ike = self.suite.proposal().to_owned();
+        let connection = Connection {
+            version: 2,
+            local_addrs: vec![self.local.to_string()],
+            remote_addrs: vec![self.remote.to_string()],
+            proposals: vec![ike],
+            dpd_delay: seconds(self.dead_peer),
+            encap: self.nat_traversal,
+            // Addresses of a tunnel are fixed: nobody may move it (RFC 4555).
+            mobike: false,
+            unique: "replace",
+            keyingtries: 0,
+            rekey_time: seconds(REKEY_IKE),
+            reauth_time: "0s".to_owned(),
+            fragmentation: true,
+            send_certreq: true,
+            local,
+            remote,
+            children: BTreeMap::from([(CHILD, self.child())]),
+        };
+        BTreeMap::from([(self.name.clone(), connection)])
+    }
+
+    fn ends(&self) -> (End, End) {
+        let end = |auth, id, certs, cacerts| End {
+            auth,
+            id,
+            certs,
+            cacerts,
+        };
+        match &self.auth {
+            Auth::Psk => (
+                end("psk", self.local.to_string(), Vec::new(), Vec::new()),
+                end("psk", self.remote.to_string(), Vec::new(), Vec::new()),
+            ),
+            Auth::Certificate {
+                own,
+                authority,
+                remote_id,
+            } => {
+                // Without an identity of its own an end is known by the subject of
+                // its certificate.
+                let ours = end("pubkey", "%any".to_owned(), vec![own.clone()], Vec::new());
+                let theirs = vec![authority.clone()];
+                (ours, end("pubkey", remote_id.clone(), Vec::new(), theirs))
+            }
+        }
+    }
+
+    fn child(&self) -> Child {
+        let (start, close) = if self.initiates {
+            ("trap|start", "start")
+        } else {
+            ("trap", "trap")
+        };
+        Child {
+            mode: "transport",
+            local_ts: vec![GRE_ONLY],
+            remote_ts: vec![GRE_ONLY],
+            esp_proposals: vec![esp(self.suite).to_owned()],
+            rekey_time: seconds(self.rekey_child.unwrap_or(REKEY_CHILD)),
+            dpd_action: close,
+            start_action: start,
+            close_action: close,
+            replay_window: REPLAY_WINDOW,
+        }
+    }
+}
+
+/// The proposal for data: the same cipher and group, so that each new key is
+/// agreed afresh (RFC 7296 §2.12).
+const fn esp(suite: Suite) -> &'static str {
+    match suite {
+        Suite::Aes256Gcm16Prfsha256X25519 => "aes256gcm16-x25519",
+        Suite::Aes256Gcm16Prfsha384Ecp384 => "aes256gcm16-ecp384",
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{}s", duration.as_secs())
+}
+
+/// `load-shared`: a secret and who it is for.
+#[derive(Serialize)]
+pub(super) struct Shared<'a> {
+    pub id: &'a str,
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub data: Octets<'a>,
+    pub owners: Vec<String>,
+}
+
+/// `load-key`.
+#[derive(Serialize)]
+pub(super) struct Key<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub data: Octets<'a>,
+}
+
+/// Octets as they are.
+pub(super) struct Octets<'a>(pub &'a [u8]);
+
+impl Serialize for Octets<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}

@@ -1,0 +1,286 @@
+//! The way to charon: connections, secrets and keys go in over its control socket
+//! (VICI), the state of the associations comes out.
+//!
+//! `rsvici` never answers a question whose connection ended, and may lose its place
+//! in the stream when a question meets an event. So each question has a time limit,
+//! an end of the connection ends everything on it, and news have a connection of
+//! their own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+
+use super::connection::{Association, Auth, CHILD, Credential, Key, Octets, Shared};
+
+/// Charon answers all but `initiate` within milliseconds.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// Associations that are read at once: a node has one or two for each tunnel.
+const ASSOCIATIONS_MAX: usize = 1024;
+
+/// Why charon did not do as it was told.
+#[derive(Debug, thiserror::Error)]
+pub enum VpnError {
+    #[error("charon's control socket cannot be reached")]
+    Unreachable(#[source] std::io::Error),
+    #[error("charon does not answer {0} within {WITHIN:?}")]
+    Silent(&'static str),
+    #[error("charon refused {what}: {why}")]
+    Refused { what: &'static str, why: String },
+    #[error("{0}: the connection to charon failed")]
+    Failed(&'static str, #[source] rsvici::Error),
+    #[error("tunnel {0}: its secret is missing")]
+    NoCredential(String),
+}
+
+/// What charon answers to an order.
+#[derive(Deserialize)]
+struct Outcome {
+    success: Option<bool>,
+    errmsg: Option<String>,
+}
+
+/// A connection to charon.
+pub struct Charon(rsvici::Client);
+
+impl std::fmt::Debug for Charon {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Charon")
+    }
+}
+
+impl Charon {
+    /// Connects to the control socket.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(socket: &Path) -> Result<Self, VpnError> {
+        let client = timeout(WITHIN, rsvici::unix::connect(socket)).await;
+        let client = client.map_err(|_| VpnError::Silent("a connection"))?;
+        client.map(Self).map_err(VpnError::Unreachable)
+    }
+
+    /// Loads an association with what it proves itself by. One of the same name is
+    /// replaced; what is up goes on.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn load(
+        &mut self,
+        association: &Association,
+        credential: &Credential,
+    ) -> Result<(), VpnError> {
+        match (credential, &association.auth) {
+            (Credential::Psk(secret), Auth::Psk) => {
+                let shared = Shared {
+                    id: association.connection_name(),
+                    kind: "IKE",
+                    data: Octets(secret.reveal()),
+                    owners: vec![
+                        association.local.to_string(),
+                        association.remote.to_string(),
+                    ],
+                };
+                self.order("load-shared", shared).await?;
+            }
+            (Credential::Key(key), Auth::Certificate { .. }) => {
+                let key = Key {
+                    kind: "any",
+                    data: Octets(key.reveal()),
+                };
+                self.order("load-key", key).await?;
+            }
+            _ => return Err(VpnError::NoCredential(association.name.clone())),
+        }
+        self.order("load-conn", association.to_message()).await
+    }
+
+    /// Forgets an association and ends what is up of it.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn unload(&mut self, name: &str) -> Result<(), VpnError> {
+        #[derive(Serialize)]
+        struct Unload<'a> {
+            name: &'a str,
+        }
+        #[derive(Serialize)]
+        struct Terminate<'a> {
+            ike: &'a str,
+            force: bool,
+            timeout: &'a str,
+        }
+        self.order("unload-conn", Unload { name }).await?;
+        let end = Terminate {
+            ike: name,
+            force: true,
+            timeout: "0",
+        };
+        match self.order("terminate", end).await {
+            // Nothing was up.
+            Err(VpnError::Refused { .. }) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Asks for an association to come up, and does not wait until it is.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn initiate(&mut self, name: &str) -> Result<(), VpnError> {
+        #[derive(Serialize)]
+        struct Initiate<'a> {
+            child: &'a str,
+            ike: &'a str,
+            timeout: &'a str,
+        }
+        // A negative time means: do not wait.
+        let order = Initiate {
+            child: CHILD,
+            ike: name,
+            timeout: "-1",
+        };
+        self.order("initiate", order).await
+    }
+
+    /// Returns the names of the loaded connections.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn loaded(&mut self) -> Result<Vec<String>, VpnError> {
+        #[derive(Deserialize)]
+        struct Names {
+            #[serde(default)]
+            conns: Vec<String>,
+        }
+        let names: Names = self.ask("get-conns", ()).await?;
+        Ok(names.conns)
+    }
+
+    /// Returns the state of all associations.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn state(&mut self) -> Result<State, VpnError> {
+        const WHAT: &str = "list-sas";
+        let mut state = State::default();
+        let listen = async {
+            let rows = self
+                .0
+                .stream_request::<_, BTreeMap<String, IkeState>>(WHAT, "list-sa", ());
+            let mut rows = std::pin::pin!(rows);
+            while let Some(row) = rows.next().await {
+                let row = row.map_err(|why| VpnError::Failed(WHAT, why))?;
+                state.associations.extend(row);
+                state.associations.truncate(ASSOCIATIONS_MAX);
+            }
+            Ok(())
+        };
+        let heard = timeout(WITHIN, listen).await;
+        heard.map_err(|_| VpnError::Silent(WHAT))??;
+        Ok(state)
+    }
+
+    /// Waits for the next change of an association or its end.
+    ///
+    /// # Errors
+    /// When the connection ended.
+    pub async fn changed(&mut self) -> Result<(), VpnError> {
+        const WHAT: &str = "child-updown";
+        let news = self.0.subscribe::<IgnoredAny>(WHAT);
+        let mut news = std::pin::pin!(news);
+        match news.next().await {
+            Some(Err(why)) => Err(VpnError::Failed(WHAT, why)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn order(&mut self, what: &'static str, message: impl Serialize) -> Result<(), VpnError> {
+        let outcome: Outcome = self.ask(what, message).await?;
+        if outcome.success == Some(false) {
+            let why = outcome.errmsg.unwrap_or_default();
+            return Err(VpnError::Refused { what, why });
+        }
+        Ok(())
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        message: impl Serialize,
+    ) -> Result<T, VpnError> {
+        let answer = timeout(WITHIN, self.0.request(what, message)).await;
+        let answer = answer.map_err(|_| VpnError::Silent(what))?;
+        answer.map_err(|why| VpnError::Failed(what, why))
+    }
+}
+
+/// All associations that exist, up or on their way.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// By connection; a connection may have two for the moment of a change.
+    pub associations: Vec<(String, IkeState)>,
+}
+
+/// An IKE association (RFC 7296 §1.2).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct IkeState {
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub local_host: String,
+    #[serde(default)]
+    pub remote_host: String,
+    /// Seconds since it came up.
+    #[serde(default)]
+    pub established: Option<u64>,
+    #[serde(default)]
+    pub child_sas: BTreeMap<String, ChildState>,
+}
+
+/// A pair of ESP associations (RFC 4303).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub struct ChildState {
+    #[serde(default)]
+    pub state: String,
+    #[serde(default)]
+    pub mode: String,
+    #[serde(default)]
+    pub protocol: String,
+    #[serde(default)]
+    pub spi_in: String,
+    #[serde(default)]
+    pub spi_out: String,
+    #[serde(default)]
+    pub encr_alg: String,
+    #[serde(default)]
+    pub bytes_in: u64,
+    #[serde(default)]
+    pub bytes_out: u64,
+    #[serde(default)]
+    pub packets_in: u64,
+    #[serde(default)]
+    pub packets_out: u64,
+}
+
+impl State {
+    /// Returns whether data can pass through a tunnel.
+    #[must_use]
+    pub fn is_up(&self, name: &str) -> bool {
+        self.children(name).any(|child| child.state == "INSTALLED")
+    }
+
+    /// Returns the pairs of a tunnel.
+    pub fn children(&self, name: &str) -> impl Iterator<Item = &ChildState> {
+        let of = move |(ike, _): &&(String, IkeState)| ike == name;
+        let all = self.associations.iter().filter(of);
+        all.flat_map(|(_, ike)| ike.child_sas.values())
+    }
+}

@@ -1,0 +1,52 @@
+//! A network namespace for one test: the test's thread moves in, and it is removed
+//! when the test ends, whatever happened.
+
+use std::future::Future;
+use std::os::fd::AsFd;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use sbc_tests::kit::net::{Cable, Net, ip};
+
+/// The namespace the test's thread is in, with a cable to another.
+#[derive(Debug)]
+pub struct Space {
+    net: Net,
+}
+
+/// The cable of every space: our end is `port`, without an address.
+const CABLE: Cable = Cable {
+    neighbour: "far",
+    device: "port",
+    ours: "10.9.9.1/24",
+    theirs: "10.9.9.2/24",
+};
+
+impl Space {
+    /// Makes a namespace and moves the calling thread into it. Returns nothing,
+    /// and reports `test` as skipped, where namespaces cannot be made.
+    pub fn enter(test: &str) -> Option<Self> {
+        let Ok(net) = Net::make(&[CABLE]) else {
+            sbc_tests::skip(test, "this machine lets us make no network namespaces");
+            return None;
+        };
+        let name = net.name("node");
+        ip(&["-n", &name, "addr", "flush", "dev", "port"]).unwrap();
+        let file = std::fs::File::open(format!("/run/netns/{name}")).unwrap();
+        move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        Some(Self { net })
+    }
+
+    /// Runs `ip` with these words in the namespace, as an operator would.
+    pub fn ip(&self, words: &str) {
+        let name = self.net.name("node");
+        let mut all = vec!["-n", &name];
+        all.extend(words.split_whitespace());
+        ip(&all).unwrap();
+    }
+}
+
+/// Runs asynchronous work on the test's own thread: the namespace is the thread's.
+pub fn run<T>(work: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap().block_on(work)
+}
