@@ -45,6 +45,7 @@ fn a_device_is_set_up_and_down_resized_and_silenced() {
     });
 }
 
+/// The neighbour is told, so that nobody is asked (RFC 826).
 #[test]
 fn an_address_a_neighbour_a_route_and_a_rule_are_added_read_back_and_removed() {
     let name = "an_address_a_neighbour_a_route_and_a_rule_are_added_read_back_and_removed";

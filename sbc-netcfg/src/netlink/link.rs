@@ -24,7 +24,7 @@ const GRE_TOS_INHERIT: u8 = 1;
 pub struct Gre {
     pub local: Ipv4Addr,
     pub remote: Ipv4Addr,
-    /// RFC 2890 §2.1; the same both ways.
+    /// RFC 2890; the same both ways.
     pub key: Option<u32>,
     pub ttl: u8,
     pub path_mtu_discovery: bool,

@@ -226,3 +226,92 @@ impl Serialize for Octets<'_> {
         serializer.serialize_bytes(self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use sbc_config::network::Suite;
+    use serde_json::{Value, json};
+
+    use super::{Association, Auth};
+
+    fn association(auth: Auth, initiates: bool) -> Association {
+        Association {
+            name: "itsp-a".to_owned(),
+            local: "203.0.113.10".parse().unwrap(),
+            remote: "198.51.100.20".parse().unwrap(),
+            auth,
+            suite: Suite::Aes256Gcm16Prfsha256X25519,
+            dead_peer: Duration::from_secs(10),
+            nat_traversal: false,
+            initiates,
+            rekey_child: None,
+        }
+    }
+
+    fn message(association: &Association) -> Value {
+        serde_json::to_value(association.to_message()).unwrap()["itsp-a"].clone()
+    }
+
+    /// GRE alone passes (RFC 2784 §3), in transport mode; nobody may move the ends
+    /// (RFC 4555); late packets have a window (RFC 4303 §3.4.3).
+    #[test]
+    fn charon_is_told_of_gre_alone_in_transport_mode_between_two_fixed_ends() {
+        let message = message(&association(Auth::Psk, true));
+        let child = &message["children"]["gre"];
+        assert_eq!(child["mode"], "transport");
+        assert_eq!(child["local_ts"], json!(["dynamic[47]"]));
+        assert_eq!(child["remote_ts"], json!(["dynamic[47]"]));
+        assert_eq!(child["replay_window"], 128);
+        assert_eq!(message["mobike"], false);
+        assert_eq!(message["local_addrs"], json!(["203.0.113.10"]));
+        assert_eq!(message["remote_addrs"], json!(["198.51.100.20"]));
+    }
+
+    /// One proposal for IKE and one for data with a group of its own, so that keys
+    /// are agreed afresh (RFC 7296 §2.12) in time (RFC 7296 §2.8).
+    #[test]
+    fn exactly_one_proposal_is_made_for_each_and_keys_are_renewed() {
+        let mut one = association(Auth::Psk, true);
+        let told = message(&one);
+        assert_eq!(told["proposals"], json!(["aes256gcm16-prfsha256-x25519"]));
+        let child = &told["children"]["gre"];
+        assert_eq!(child["esp_proposals"], json!(["aes256gcm16-x25519"]));
+        assert_eq!(child["rekey_time"], "3600s");
+        assert_eq!(told["version"], 2);
+        one.suite = Suite::Aes256Gcm16Prfsha384Ecp384;
+        one.rekey_child = Some(Duration::from_secs(30));
+        let told = message(&one);
+        assert_eq!(told["proposals"], json!(["aes256gcm16-prfsha384-ecp384"]));
+        let child = &told["children"]["gre"];
+        assert_eq!(child["esp_proposals"], json!(["aes256gcm16-ecp384"]));
+        assert_eq!(child["rekey_time"], "30s");
+    }
+
+    #[test]
+    fn one_end_opens_the_association_and_the_other_waits_with_a_trap() {
+        let opens = message(&association(Auth::Psk, true));
+        assert_eq!(opens["children"]["gre"]["start_action"], "trap|start");
+        assert_eq!(opens["children"]["gre"]["dpd_action"], "start");
+        let waits = message(&association(Auth::Psk, false));
+        assert_eq!(waits["children"]["gre"]["start_action"], "trap");
+        assert_eq!(waits["unique"], "replace");
+    }
+
+    #[test]
+    fn with_certificates_the_far_end_must_show_its_name_under_one_authority() {
+        let message = message(&association(
+            Auth::Certificate {
+                own: "OWN".to_owned(),
+                authority: "CA".to_owned(),
+                remote_id: "itsp.example".to_owned(),
+            },
+            true,
+        ));
+        assert_eq!(message["local"]["certs"], json!(["OWN"]));
+        assert_eq!(message["remote"]["id"], "itsp.example");
+        assert_eq!(message["remote"]["cacerts"], json!(["CA"]));
+        assert_eq!(message["remote"]["auth"], "pubkey");
+    }
+}

@@ -227,7 +227,7 @@ pub struct State {
     pub associations: Vec<(String, IkeState)>,
 }
 
-/// An IKE association (RFC 7296 §1.2).
+/// An IKE association (RFC 7296).
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub struct IkeState {
