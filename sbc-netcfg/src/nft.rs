@@ -2,6 +2,8 @@
 //! or the kernel's rule set comes back as JSON. The child has a time limit, its
 //! output a bound, and what it says on standard error is kept.
 
+pub mod read;
+
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -86,6 +88,20 @@ impl Nft {
     /// How `nft` failed; silence is never read as an empty rule set.
     pub async fn list(&self) -> Result<Vec<u8>, NftError> {
         self.run(&["-j", "list", "ruleset"], &[]).await
+    }
+
+    /// Returns the text of one table, which makes it again when it is loaded; nothing
+    /// when there is no such table.
+    ///
+    /// # Errors
+    /// How `nft` failed otherwise.
+    pub async fn text_of(&self, family: &str, name: &str) -> Result<Option<String>, NftError> {
+        let words = ["-n", "list", "table", family, name];
+        match self.run(&words, &[]).await {
+            Ok(text) => Ok(Some(String::from_utf8_lossy(&text).into_owned())),
+            Err(NftError::Refused(why)) if why.contains("No such file") => Ok(None),
+            Err(other) => Err(other),
+        }
     }
 
     async fn run(&self, words: &[&str], input: &[u8]) -> Result<Vec<u8>, NftError> {

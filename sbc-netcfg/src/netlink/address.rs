@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage, AddressScope};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage, AddressScope};
 
 use super::{Change, Netlink, family};
 use crate::error::KernelError;
@@ -32,7 +32,7 @@ impl Netlink {
     }
 
     /// Adds or removes an address. No broadcast address comes with it: nothing
-    /// of ours is ever sent there.
+    /// of ours is ever sent there; and no route.
     ///
     /// # Errors
     /// What the kernel said.
@@ -49,6 +49,12 @@ impl Netlink {
         message.header.index = index;
         message.header.scope = AddressScope::Universe;
         message.attributes.push(AddressAttribute::Address(address));
+        // Routes are the plan's alone; and nobody is asked whether an address is free.
+        let mut flags = AddressFlags::Noprefixroute;
+        if address.is_ipv6() {
+            flags |= AddressFlags::Nodad;
+        }
+        message.attributes.push(AddressAttribute::Flags(flags));
         if address.is_ipv4() {
             message.attributes.push(AddressAttribute::Local(address));
         }

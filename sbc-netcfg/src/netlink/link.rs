@@ -28,6 +28,8 @@ pub struct Gre {
     pub key: Option<u32>,
     pub ttl: u8,
     pub path_mtu_discovery: bool,
+    /// The outer packet has the inner one's type of service.
+    pub inherit_tos: bool,
 }
 
 impl Gre {
@@ -40,6 +42,7 @@ impl Gre {
             key,
             ttl: GRE_TTL,
             path_mtu_discovery: true,
+            inherit_tos: true,
         }
     }
 }
@@ -105,7 +108,7 @@ impl Netlink {
             InfoGre::Local(gre.local),
             InfoGre::Remote(gre.remote),
             InfoGre::Ttl(gre.ttl),
-            InfoGre::Tos(GRE_TOS_INHERIT),
+            InfoGre::Tos(if gre.inherit_tos { GRE_TOS_INHERIT } else { 0 }),
             InfoGre::PathMTUDiscovery(gre.path_mtu_discovery),
         ];
         if let Some(key) = gre.key {
@@ -300,12 +303,14 @@ fn gre(data: &[InfoGre]) -> Gre {
     let nowhere = Ipv4Addr::UNSPECIFIED;
     let mut gre = Gre::between(nowhere, nowhere, None);
     let mut keyed = false;
+    gre.inherit_tos = false;
     for one in data {
         match one {
             InfoGre::Local(address) => gre.local = *address,
             InfoGre::Remote(address) => gre.remote = *address,
             InfoGre::Ttl(ttl) => gre.ttl = *ttl,
             InfoGre::PathMTUDiscovery(on) => gre.path_mtu_discovery = *on,
+            InfoGre::Tos(tos) => gre.inherit_tos = *tos == GRE_TOS_INHERIT,
             InfoGre::OFlags(flags) => keyed = flags.contains(GreIOFlags::Key),
             InfoGre::OKey(key) => gre.key = Some(*key),
             _ => {}

@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+    RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteProtocol, RouteScope,
+    RouteType,
 };
 
 use super::{Change, Netlink, family};
@@ -68,6 +69,10 @@ impl Netlink {
             (None, false) => RouteScope::Link,
             _ => RouteScope::Universe,
         };
+        if route.gateway.is_some() {
+            // Addresses come without a route to their network.
+            message.header.flags = RouteFlags::Onlink;
+        }
         message.header.kind = if route.blackhole {
             RouteType::BlackHole
         } else {

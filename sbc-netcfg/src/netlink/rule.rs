@@ -26,6 +26,18 @@ pub struct RuleRow {
     pub table: Option<u32>,
 }
 
+impl RuleRow {
+    /// Returns whether it says more than whence and whither: none of ours does.
+    #[must_use]
+    pub fn says_more(&self) -> bool {
+        let whole =
+            |(address, length): &(IpAddr, u8)| *length == if address.is_ipv4() { 32 } else { 128 };
+        let network = self.from.as_ref().is_some_and(|from| !whole(from));
+        let more = self.to.is_some() || self.in_by.is_some() || self.out_by.is_some();
+        network || more || self.users.is_some()
+    }
+}
+
 impl Netlink {
     /// Returns the rules of both families.
     ///

@@ -1,0 +1,121 @@
+//! The way back: what a step is about to change is looked at before it is done, and
+//! put back when a later step fails.
+
+use sbc_plan::firewall::Family;
+use sbc_plan::{Step, Undo};
+
+use super::{Hands, words};
+use crate::error::KernelError;
+use crate::nft::{Language, read};
+
+/// How one step is taken back.
+#[derive(Debug)]
+pub(super) struct Back {
+    step: String,
+    undo: Undo,
+    /// Text of each table that the step replaces or removes; none where there was
+    /// no such table.
+    tables: Vec<(Family, String, Option<String>)>,
+}
+
+impl Hands {
+    /// Looks at what `step` will change.
+    pub(super) async fn prepare(&self, step: &Step) -> Result<Back, KernelError> {
+        let names: Vec<(Family, String)> = match step {
+            Step::LoadTables(tables) => {
+                let name = |table: &sbc_plan::Table| (table.family, table.name.clone());
+                tables.iter().map(name).collect()
+            }
+            Step::RemoveTable { family, name } => vec![(*family, name.clone())],
+            Step::CreateLink { table, .. } => {
+                let table = table.iter();
+                table
+                    .map(|table| (table.family, table.name.clone()))
+                    .collect()
+            }
+            Step::RemoveLink { link, .. } => self.hanging_on(&link.name).await?,
+            _ => Vec::new(),
+        };
+        let mut tables = Vec::new();
+        for (family, name) in names {
+            let (word, bare) = words(family, &name);
+            let text = self.nft.text_of(word, bare).await?;
+            tables.push((family, name, text));
+        }
+        Ok(Back {
+            step: step.to_string(),
+            undo: step.undo(),
+            tables,
+        })
+    }
+
+    /// Returns the tables with a chain on a device.
+    async fn hanging_on(&self, link: &str) -> Result<Vec<(Family, String)>, KernelError> {
+        let tables = read::tables(&self.nft.list().await?)?;
+        let hangs = |table: &sbc_plan::observed::ObservedTable| {
+            let mut hooks = table.chains.iter().filter_map(|chain| chain.hook.as_ref());
+            hooks.any(|hook| hook.device.as_deref() == Some(link))
+        };
+        let hanging = tables.into_iter().filter(hangs);
+        Ok(hanging.map(|table| (table.family, table.name)).collect())
+    }
+
+    /// Takes back all that was done, newest first. Returns what could not be.
+    pub(super) async fn take_back(&mut self, mut log: Vec<Back>) -> Vec<String> {
+        let mut left = Vec::new();
+        while let Some(back) = log.pop() {
+            if let Err(why) = self.undo(&back).await {
+                left.push(format!("{} ({why})", back.step));
+            }
+        }
+        left
+    }
+
+    async fn undo(&mut self, back: &Back) -> Result<(), KernelError> {
+        match &back.undo {
+            Undo::Nothing => Ok(()),
+            Undo::Step(step) => {
+                self.perform(step).await?;
+                // A device that goes away again leaves its table behind.
+                self.restore(&back.tables).await
+            }
+            Undo::RestoreTables(_) => self.restore(&back.tables).await,
+            Undo::RestoreLink { link, sysctls } => {
+                let texts = back.tables.iter();
+                let texts = texts.filter_map(|(family, name, text)| {
+                    let (family, name) = words(*family, name);
+                    Some(replacing(family, name, text.as_deref()?))
+                });
+                self.make_again(link, sysctls, &texts.collect::<String>())
+                    .await
+            }
+            Undo::Unsilence(link) => self.silence(link, false).await,
+        }
+    }
+
+    async fn restore(
+        &self,
+        tables: &[(Family, String, Option<String>)],
+    ) -> Result<(), KernelError> {
+        let mut all = String::new();
+        for (family, name, text) in tables {
+            let (word, bare) = words(*family, name);
+            match text {
+                Some(text) => all.push_str(&replacing(word, bare, text)),
+                None => all.push_str(&format!(
+                    "table {word} {bare}\ndelete table {word} {bare}\n"
+                )),
+            }
+        }
+        if all.is_empty() {
+            return Ok(());
+        }
+        let loaded = self.nft.load(Language::Text, all.as_bytes()).await;
+        loaded.map_err(KernelError::from)
+    }
+}
+
+/// Returns a listing as a text that replaces the table it is of.
+fn replacing(family: &str, name: &str, text: &str) -> String {
+    format!("table {family} {name}\ndelete table {family} {name}\n{text}\n")
+}
