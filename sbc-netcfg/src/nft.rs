@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use sbc_plan::observed::ObservedTable;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -80,6 +81,20 @@ impl Nft {
     pub async fn load(&self, language: Language, rules: &[u8]) -> Result<(), NftError> {
         self.check(language, rules).await?;
         self.run(&words(language, false), rules).await.map(drop)
+    }
+
+    /// Returns all tables in the plan's normal form.
+    ///
+    /// # Errors
+    /// How `nft` failed, or that what it printed makes no sense; neither is ever read
+    /// as an empty rule set.
+    pub async fn tables(&self) -> Result<Vec<ObservedTable>, NftError> {
+        let mut tables = read::tables(&self.list().await?)?;
+        if read::lacks_devices(&tables) {
+            let text = self.run(&["list", "chains", "netdev"], &[]).await?;
+            read::add_devices(&mut tables, &String::from_utf8_lossy(&text));
+        }
+        Ok(tables)
     }
 
     /// Returns the whole rule set as `nft` prints it in JSON.

@@ -13,7 +13,7 @@ use sbc_plan::observed::{Observed, ObservedKind, ObservedLink};
 
 use crate::error::KernelError;
 use crate::netlink::{Kind, LinkRow, Netlink, QdiscRow, RouteRow, RuleRow};
-use crate::nft::{Nft, read};
+use crate::nft::Nft;
 use crate::sysctl;
 
 /// The kernel's own rules: local, main, default.
@@ -51,7 +51,7 @@ pub async fn observe(
         sysctls: sysctls(desired),
         routes: routes.iter().filter_map(|row| names.route(row)).collect(),
         rules: rules.iter().filter_map(rule).collect(),
-        tables: read::tables(&nft.list().await?)?,
+        tables: nft.tables().await?,
         shapers: names.shapers(netlink.qdiscs().await?),
         connections: told.to_vec(),
     })

@@ -43,6 +43,14 @@ impl Space {
         all.extend(words.split_whitespace());
         ip(&all).unwrap();
     }
+
+    /// Gives `nft` these words in the namespace, as an operator would.
+    pub fn nft(&self, words: &str) {
+        let mut command = self.net.command("node", "/usr/sbin/nft");
+        let output = command.arg(words).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "nft {words}: {said}");
+    }
 }
 
 /// Runs asynchronous work on the test's own thread: the namespace is the thread's.

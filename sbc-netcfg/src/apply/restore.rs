@@ -6,7 +6,7 @@ use sbc_plan::{Step, Undo};
 
 use super::{Hands, words};
 use crate::error::KernelError;
-use crate::nft::{Language, read};
+use crate::nft::Language;
 
 /// How one step is taken back.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Hands {
 
     /// Returns the tables with a chain on a device.
     async fn hanging_on(&self, link: &str) -> Result<Vec<(Family, String)>, KernelError> {
-        let tables = read::tables(&self.nft.list().await?)?;
+        let tables = self.nft.tables().await?;
         let hangs = |table: &sbc_plan::observed::ObservedTable| {
             let mut hooks = table.chains.iter().filter_map(|chain| chain.hook.as_ref());
             hooks.any(|hook| hook.device.as_deref() == Some(link))

@@ -99,6 +99,9 @@ impl Netlink {
                 self.act(&what, message, NLM_F_CREATE | NLM_F_EXCL).await
             }
             Change::Remove => {
+                // Whoever made it, and however far it was meant to reach.
+                message.header.protocol = RouteProtocol::Unspec;
+                message.header.scope = RouteScope::NoWhere;
                 let message = RouteNetlinkMessage::DelRoute(message);
                 self.act(&what, message, 0).await
             }

@@ -67,6 +67,47 @@ struct Named {
     name: String,
 }
 
+/// Returns whether a chain of a netdev table came without its device: releases
+/// before 1.1 leave it out of JSON, and only their text says it.
+#[must_use]
+pub fn lacks_devices(tables: &[ObservedTable]) -> bool {
+    let netdev = tables.iter().filter(|table| table.family == Family::Netdev);
+    let mut hooks = netdev
+        .flat_map(|table| &table.chains)
+        .filter_map(|chain| chain.hook.as_ref());
+    hooks.any(|hook| hook.device.is_none())
+}
+
+/// Fills in the devices from the text of `nft list chains netdev`. A chain whose
+/// line cannot be read stays without one, and so differs from any of ours.
+pub fn add_devices(tables: &mut [ObservedTable], text: &str) {
+    let (mut table, mut chain) = ("", "");
+    for line in text.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("table netdev ") {
+            table = name.trim_end_matches('{').trim();
+        } else if let Some(name) = line.strip_prefix("chain ") {
+            chain = name.trim_end_matches('{').trim();
+        } else if let Some(device) = device(line) {
+            let netdev =
+                |one: &&mut ObservedTable| one.family == Family::Netdev && one.name == table;
+            let found = tables.iter_mut().find(netdev);
+            let mut chains = found.into_iter().flat_map(|one| one.chains.iter_mut());
+            let found = chains.find(|one| one.name == chain);
+            if let Some(hook) = found.and_then(|one| one.hook.as_mut()) {
+                hook.device = Some(device.to_owned());
+            }
+        }
+    }
+}
+
+/// Returns the one device of a line `type filter hook ingress device "port" …`.
+fn device(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("type ")?.split_once(" device ")?.1;
+    rest.strip_prefix('"')?
+        .split_once('"')
+        .map(|(name, _)| name)
+}
+
 /// Returns every table of a listing.
 ///
 /// # Errors
@@ -330,7 +371,7 @@ fn plain(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::tables;
+    use super::{add_devices, lacks_devices, tables};
     use crate::error::NftError;
 
     const HEAD: &str = r#"{"metainfo":{"version":"1.0.6","json_schema_version":1}}"#;
@@ -398,6 +439,22 @@ mod tests {
         assert_eq!(read[0].foreign.as_deref(), Some("set s"));
         assert_eq!(read[1].foreign.as_deref(), Some("flags dormant"));
         assert_eq!(read[2].name, "ip nat");
+    }
+
+    #[test]
+    fn the_device_of_a_chain_comes_from_the_text_where_json_lacks_it() {
+        let table = r#"{"table":{"family":"netdev","name":"t","handle":1}}"#;
+        let chain = r#"{"chain":{"family":"netdev","table":"t","name":"i","handle":1,
+            "type":"filter","hook":"ingress","prio":0,"policy":"drop"}}"#;
+        let mut read = tables(&listing(&[table, chain])).unwrap();
+        assert!(lacks_devices(&read));
+        let text = "table netdev u {\n\tchain i {\n\t\ttype filter hook ingress device \"x\" \
+            priority 0; policy drop;\n\t}\n}\ntable netdev t {\n\tchain i {\n\t\ttype filter \
+            hook ingress device \"port.20\" priority filter; policy drop;\n\t}\n}\n";
+        add_devices(&mut read, text);
+        let hook = read[0].chains[0].hook.as_ref().unwrap();
+        assert_eq!(hook.device.as_deref(), Some("port.20"));
+        assert!(!lacks_devices(&read));
     }
 
     #[test]
