@@ -256,8 +256,7 @@ fn five_thousand_mixed_calls_through_the_processes_leave_nothing() {
     println!("before {before:?}\nafter  {after:?}");
     assert_eq!(stage.records().len(), 7_000);
     assert_eq!(before.descriptors, after.descriptors);
-    // The latest ladders are as long as they are. A single piece for each call
-    // would be more: the allocator has none under 32 octets.
+    // The latest ladder is as long as it is; one call's messages more or less.
     let grown = after.live.abs_diff(before.live);
-    assert!(grown < 5_000 * 32, "{grown} octets: {before:?} {after:?}");
+    assert!(grown < 64 * 1024, "{grown} octets: {before:?} {after:?}");
 }

@@ -3,10 +3,20 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Language, Nft, OUTPUT_MAX};
 use crate::error::NftError;
+
+/// A child that another test starts while a script is being written holds it open
+/// for a moment, and the kernel runs nothing that is open for writing (`ETXTBSY`).
+/// So one test at a time writes its script and runs it.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn script(name: &str, body: &str) -> (PathBuf, Nft) {
     let path = std::env::temp_dir().join(format!("sbc-nft-{}-{name}", std::process::id()));
@@ -23,6 +33,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_refusal_carries_what_was_said_on_standard_error() {
+    let _alone = alone();
     let (path, nft) = script(
         "refuses",
         "cat > /dev/null; echo 'line 1: no such thing' >&2; exit 1",
@@ -39,6 +50,7 @@ fn nothing_is_loaded_when_the_check_refuses() {
         "cat > /dev/null; case \"$1\" in *c*) exit 1;; *) touch {};; esac",
         mark.display()
     );
+    let _alone = alone();
     let (path, nft) = script("checks", &body);
     assert!(run(nft.load(Language::Json, b"{}")).is_err());
     assert!(!mark.exists());
@@ -47,16 +59,18 @@ fn nothing_is_loaded_when_the_check_refuses() {
 
 #[test]
 fn a_child_that_hangs_is_ended_after_the_time_limit() {
+    let _alone = alone();
     let (path, nft) = script("hangs", "exec sleep 60");
     let since = Instant::now();
     let said = run(nft.within(Duration::from_millis(300)).list());
-    assert!(matches!(said, Err(NftError::Late(_))));
+    assert!(matches!(said, Err(NftError::Late(_))), "{said:?}");
     assert!(since.elapsed() < Duration::from_secs(30));
     std::fs::remove_file(path).unwrap();
 }
 
 #[test]
 fn output_over_the_bound_is_an_error_and_not_a_shorter_rule_set() {
+    let _alone = alone();
     let (path, nft) = script("floods", "exec head -c 17000000 /dev/zero");
     assert!(matches!(
         run(nft.list()),
