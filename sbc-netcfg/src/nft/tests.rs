@@ -1,27 +1,24 @@
 //! Programs of a few lines stand in for an `nft` that misbehaves: the runner's
 //! bounds are tried without a kernel.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Language, Nft, OUTPUT_MAX};
 use crate::error::NftError;
 
-/// A child that another test starts while a script is being written holds it open
-/// for a moment, and the kernel runs nothing that is open for writing (`ETXTBSY`).
-/// So one test at a time writes its script and runs it.
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn alone() -> MutexGuard<'static, ()> {
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
+/// Another process writes the script: a child that some test starts meanwhile would
+/// inherit our open file, and the kernel runs nothing that is open for writing
+/// (`ETXTBSY`).
 fn script(name: &str, body: &str) -> (PathBuf, Nft) {
     let path = std::env::temp_dir().join(format!("sbc-nft-{}-{name}", std::process::id()));
-    std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let write = "printf '%s' \"$1\" > \"$0\" && chmod 700 \"$0\"";
+    let written = std::process::Command::new("sh")
+        .args(["-c", write])
+        .arg(&path)
+        .arg(format!("#!/bin/sh\n{body}\n"))
+        .status();
+    assert!(written.unwrap().success());
     let nft = Nft::at(path.clone());
     (path, nft)
 }
@@ -33,7 +30,6 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 
 #[test]
 fn a_refusal_carries_what_was_said_on_standard_error() {
-    let _alone = alone();
     let (path, nft) = script(
         "refuses",
         "cat > /dev/null; echo 'line 1: no such thing' >&2; exit 1",
@@ -50,7 +46,6 @@ fn nothing_is_loaded_when_the_check_refuses() {
         "cat > /dev/null; case \"$1\" in *c*) exit 1;; *) touch {};; esac",
         mark.display()
     );
-    let _alone = alone();
     let (path, nft) = script("checks", &body);
     assert!(run(nft.load(Language::Json, b"{}")).is_err());
     assert!(!mark.exists());
@@ -59,7 +54,6 @@ fn nothing_is_loaded_when_the_check_refuses() {
 
 #[test]
 fn a_child_that_hangs_is_ended_after_the_time_limit() {
-    let _alone = alone();
     let (path, nft) = script("hangs", "exec sleep 60");
     let since = Instant::now();
     let said = run(nft.within(Duration::from_millis(300)).list());
@@ -70,7 +64,6 @@ fn a_child_that_hangs_is_ended_after_the_time_limit() {
 
 #[test]
 fn output_over_the_bound_is_an_error_and_not_a_shorter_rule_set() {
-    let _alone = alone();
     let (path, nft) = script("floods", "exec head -c 17000000 /dev/zero");
     assert!(matches!(
         run(nft.list()),
