@@ -10,6 +10,7 @@ mod checks;
 pub mod codes;
 pub mod country;
 mod draft;
+pub mod edit;
 pub mod file;
 mod language;
 pub mod name;
