@@ -40,7 +40,7 @@ fn the_whole_example_is_refused_for_what_this_image_lacks_and_nothing_else() {
         "SBC-0901 management.ssh",
         "SBC-0901 management.web",
         "SBC-0901 management.metrics",
-        "SBC-0901 user.alice",
+        "SBC-0901 user.alice.ssh-keys",
         "SBC-0901 certificate.node",
         "SBC-0901 trust.corp-ca",
         "SBC-0901 tls",

@@ -87,13 +87,19 @@ fn every_code_is_provoked_and_every_provoked_code_is_explained() {
     for (_, text) in files() {
         provoked.extend(checked(&text).problems.iter().map(|problem| problem.code));
     }
-    let register: BTreeSet<Code> = Code::all().collect();
+    let all: BTreeSet<Code> = Code::all().collect();
+    // From 1000 on they are not about files; who says them provokes them.
+    let register: BTreeSet<Code> = all
+        .iter()
+        .copied()
+        .filter(|code| code.number() < 1000)
+        .collect();
     let silent: Vec<String> = register
         .difference(&provoked)
         .map(ToString::to_string)
         .collect();
     assert!(silent.is_empty(), "no broken file provokes {silent:?}");
-    for code in register {
+    for code in all {
         let text = code.explanation();
         for part in ["What  ", "See   ", "Fix   "] {
             assert!(

@@ -11,6 +11,7 @@ mod reference;
 mod routes;
 mod secrets;
 mod tunnel;
+mod users;
 
 pub use later::cap;
 
@@ -24,7 +25,7 @@ use crate::tree::{Table, Value};
 type Check = fn(&Draft<'_>, &mut Report);
 
 /// Every check, theme by theme.
-const THEMES: [&[Check]; 9] = [
+const THEMES: [&[Check]; 10] = [
     reference::CHECKS,
     network::CHECKS,
     tunnel::CHECKS,
@@ -33,6 +34,7 @@ const THEMES: [&[Check]; 9] = [
     routes::CHECKS,
     emergency::CHECKS,
     secrets::CHECKS,
+    users::CHECKS,
     later::CHECKS,
 ];
 

@@ -93,38 +93,43 @@ fn spelt(steps: &[Step]) -> String {
 /// `+`.
 #[must_use]
 pub fn compared(changes: &[Change]) -> String {
-    let mut out = String::new();
-    let mut tables: Vec<String> = Vec::new();
+    // Tables in the order in which they are met, each with its lines.
+    let mut places = alloc::collections::BTreeMap::new();
+    let mut tables: Vec<(String, String)> = Vec::new();
     for change in changes {
         let table = header(&change.steps);
-        if !tables.contains(&table) {
-            tables.push(table);
+        let at = *places.entry(table.clone()).or_insert(tables.len());
+        if at == tables.len() {
+            tables.push((table, String::new()));
+        }
+        if let Some((_, lines)) = tables.get_mut(at) {
+            describe(change, lines);
         }
     }
-    for table in tables {
+    let mut out = String::new();
+    for (table, lines) in tables {
         if !table.is_empty() {
             out.push_str(&format!("[{table}]\n"));
         }
-        for change in changes
-            .iter()
-            .filter(|change| header(&change.steps) == table)
-        {
-            let key = tail(&change.steps);
-            for (mark, leaf) in [('-', &change.before), ('+', &change.after)] {
-                match leaf {
-                    Some(Leaf::Value(value)) => {
-                        out.push_str(&format!("{mark} {key} = {}\n", written(value)));
-                    }
-                    Some(Leaf::Nothing) => out.push_str(&format!("{mark} {key} = {{}}\n")),
-                    Some(Leaf::Order(names)) => {
-                        out.push_str(&format!("{mark} order: {}\n", names.join(", ")));
-                    }
-                    None => {}
-                }
-            }
-        }
+        out.push_str(&lines);
     }
     out
+}
+
+fn describe(change: &Change, out: &mut String) {
+    let key = tail(&change.steps);
+    for (mark, leaf) in [('-', &change.before), ('+', &change.after)] {
+        match leaf {
+            Some(Leaf::Value(value)) => {
+                out.push_str(&format!("{mark} {key} = {}\n", written(value)));
+            }
+            Some(Leaf::Nothing) => out.push_str(&format!("{mark} {key} = {{}}\n")),
+            Some(Leaf::Order(names)) => {
+                out.push_str(&format!("{mark} order: {}\n", names.join(", ")));
+            }
+            None => {}
+        }
+    }
 }
 
 /// How many steps of a path are its header: two for named tables, else one.

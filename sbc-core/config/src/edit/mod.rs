@@ -140,10 +140,12 @@ impl Document {
 }
 
 impl Table {
+    /// Returns the entry of that key.
     pub fn get(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
+    /// Returns the entry of that key, to change it.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
         self.entries.iter_mut().find(|entry| entry.key == key)
     }
@@ -161,6 +163,7 @@ impl Table {
 }
 
 impl Entry {
+    /// Returns an entry without comments.
     pub fn new(key: &str, item: Item) -> Self {
         Self {
             key: key.into(),
@@ -188,6 +191,7 @@ impl Element {
         }
     }
 
+    /// Returns one that has a name and nothing else.
     pub fn named(name: &str) -> Self {
         let mut one = Self::default();
         let value = Item::Value(Value::Text(name.into()));

@@ -1,3 +1,5 @@
+//! A document edited, spelt in three ways, compared and joined.
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

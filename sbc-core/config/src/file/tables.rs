@@ -26,7 +26,7 @@ type List<T> = alloc::vec::Vec<Spanned<T>>;
 pub const VERSION: i64 = 1;
 
 const TLS: &str = "this image speaks UDP and TCP; leave the table out";
-const LOGIN: &str = "this image has no logins; leave the table out";
+const KEYS: &str = "this image has logins with a password; leave the key out";
 
 table! {
     /// The configuration of a node.
@@ -38,7 +38,7 @@ table! {
         /// Who may reach the node's own services.
         "management" management: ManagementFile = "", Optional;
         /// Logins.
-        "user" user: Named<UserFile> = "", Later(LOGIN);
+        "user" user: Named<UserFile> = "", Optional;
         /// Our certificates.
         "certificate" certificate: Named<CertificateFile> = "", Later(TLS);
         /// Authorities we trust.
@@ -170,7 +170,7 @@ table! {
         /// Its password, by its name in the secret store.
         "password" password: Secret = "", Optional;
         /// Its SSH keys.
-        "ssh-keys" ssh_keys: List<Text> = "[]", Optional;
+        "ssh-keys" ssh_keys: List<Text> = "[]", Later(KEYS);
     }
 }
 
