@@ -40,6 +40,8 @@ pub enum Input {
     Restore { key: u32, record: Vec<u8> },
     /// An operator's wish.
     Operator(Wish),
+    /// Another configuration; calls that it does not touch do not notice.
+    Configure(Box<sbc_config::Node>),
 }
 
 /// What an operator may ask of a running engine.

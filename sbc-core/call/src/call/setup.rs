@@ -388,7 +388,7 @@ pub fn listener(desk: &Desk, peer: &Peer, target: Socket) -> Option<(u64, Socket
     let family = |at: &&Socket| at.address.is_ipv4() == target.address.is_ipv4();
     let same = |at: &&Socket| at.transport == target.transport;
     let at = *peer.listen.iter().filter(family).find(same)?;
-    let index = desk.node.listeners().iter().position(|each| *each == at)?;
+    let index = desk.sockets.iter().position(|each| *each == at)?;
     Some((u64::try_from(index).ok()?, at))
 }
 

@@ -51,6 +51,8 @@ impl Owner {
 pub struct Desk {
     pub now: Instant,
     pub node: Node,
+    /// Our sockets by their number; one that is gone keeps it.
+    pub sockets: Vec<sbc_config::Socket>,
     pub layer: Layer,
     pub random: Random,
     pub peers: Peers,
@@ -114,6 +116,7 @@ impl Desk {
             epoch_millis,
             mask,
             now: Instant::ZERO,
+            sockets: node.listeners().into_iter().collect(),
             node,
             layer,
             random,
@@ -342,7 +345,7 @@ impl Desk {
 }
 
 /// Each address that media can arrive at has the whole range of its own.
-fn ports(node: &Node) -> BTreeMap<IpAddr, Ports> {
+pub(super) fn ports(node: &Node) -> BTreeMap<IpAddr, Ports> {
     let (first, last) = (*node.media.ports.start(), *node.media.ports.end());
     let sockets = node.peers().flat_map(|peer| peer.listen.iter());
     sockets

@@ -6,6 +6,7 @@ mod desk;
 mod invite;
 mod outside;
 mod peers;
+mod reconfigure;
 mod restore;
 mod views;
 
@@ -96,6 +97,7 @@ impl Engine {
             Input::Wakeup => {}
             Input::Restore { key, record } => self.restore(key, &record),
             Input::Operator(wish) => self.operate(&wish),
+            Input::Configure(node) => self.reconfigure(*node),
         }
         self.listen(None);
         self.wake();

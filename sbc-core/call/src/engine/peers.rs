@@ -38,6 +38,8 @@ pub struct Neighbour {
     /// Our OPTIONS in the air, and when it left.
     pub asked: Option<(Branch, Instant)>,
     pub round_trip: Option<Duration>,
+    /// It is in the file no more; its calls last on.
+    pub gone: bool,
     /// An operator wants no new calls here.
     pub drained: bool,
     pub attempts: u64,
@@ -79,6 +81,11 @@ impl Peers {
     /// Takes the moment that questions are answered for.
     pub fn set_now(&mut self, now: Instant) {
         self.now = now;
+    }
+
+    /// Returns the moment that questions are answered for.
+    pub const fn now(&self) -> Instant {
+        self.now
     }
 
     /// Returns the place of `name` in the list.
@@ -152,7 +159,7 @@ impl Peers {
 impl Facts for Peers {
     fn takes_calls(&self, name: &PeerName) -> bool {
         let peer = self.place(name).and_then(|place| self.get(place));
-        peer.is_some_and(|peer| !peer.drained && peer.health.takes_calls(self.now))
+        peer.is_some_and(|peer| !peer.gone && !peer.drained && peer.health.takes_calls(self.now))
     }
 
     fn active(&self, name: &PeerName) -> u32 {
@@ -170,7 +177,13 @@ impl Facts for Peers {
     }
 }
 
-fn neighbour(node: &Node, peer: &Peer, own: &[IpAddr], now: Instant, first: Instant) -> Neighbour {
+pub(super) fn neighbour(
+    node: &Node,
+    peer: &Peer,
+    own: &[IpAddr],
+    now: Instant,
+    first: Instant,
+) -> Neighbour {
     let watch = Watch {
         every: peer.keepalive.every,
         down_after: peer.keepalive.down_after,
@@ -183,6 +196,7 @@ fn neighbour(node: &Node, peer: &Peer, own: &[IpAddr], now: Instant, first: Inst
         health: Health::new(watch, now, first),
         asked: None,
         round_trip: None,
+        gone: false,
         drained: false,
         attempts: 0,
         answered: 0,
@@ -202,7 +216,7 @@ fn site(node: &Node, peer: &Peer) -> Option<(Name, u32)> {
 }
 
 /// The reserve is kept on the trunks that emergency calls take, and on nobody else.
-fn limits(node: &Node, peer: &Peer) -> Limits {
+pub(super) fn limits(node: &Node, peer: &Peer) -> Limits {
     let reserved = match &peer.name {
         PeerName::Trunk(name) => node.emergency.trunks.contains(name),
         PeerName::Mediation(_) => false,

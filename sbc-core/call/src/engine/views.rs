@@ -53,7 +53,7 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> Vec<view::Peer> {
         let now = self.desk.now;
-        let each = self.desk.peers.all.iter();
+        let each = self.desk.peers.all.iter().filter(|peer| !peer.gone);
         each.map(|peer| {
             let (state, since) = peer.health.state();
             let target = self.desk.node.peer(&peer.name);

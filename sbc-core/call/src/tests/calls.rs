@@ -24,7 +24,7 @@ fn invite(number: &str, body: &str) -> String {
 }
 
 /// A request of Alice inside the dialog that `answer` made.
-fn alice(answer: &Frame, method: &str, cseq: u32, body: &str) -> String {
+pub(super) fn alice(answer: &Frame, method: &str, cseq: u32, body: &str) -> String {
     let value = |name| answer.first(name).unwrap().to_string();
     let kind = if body.is_empty() {
         ""
@@ -42,7 +42,7 @@ fn alice(answer: &Frame, method: &str, cseq: u32, body: &str) -> String {
     )
 }
 
-fn ringing(bench: &mut Bench) -> Frame {
+pub(super) fn ringing(bench: &mut Bench) -> Frame {
     bench.receive(
         ITSP,
         &invite("+49691231042", &sdp("172.20.31.1", 4000, "sendrecv")),
@@ -56,7 +56,7 @@ fn ringing(bench: &mut Bench) -> Frame {
 }
 
 /// Returns our INVITE to the server, and our 200 to Alice.
-fn talking(bench: &mut Bench) -> (Frame, Frame) {
+pub(super) fn talking(bench: &mut Bench) -> (Frame, Frame) {
     let out = ringing(bench);
     let body = sdp("10.20.120.2", 50000, "sendrecv");
     bench.receive(MED_1, &reply(&out, "200 OK", "bob", &body));

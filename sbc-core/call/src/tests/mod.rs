@@ -2,6 +2,7 @@
 //! back. The stories with personas are in the lab; here each step is spelled out.
 
 mod calls;
+mod configured;
 
 use alloc::format;
 use alloc::string::{String, ToString};
