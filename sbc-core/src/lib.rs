@@ -1,3 +1,4 @@
 //! What the program `sbc` is made of, where tests and tools can reach it.
 
+pub mod cli;
 pub mod relay;

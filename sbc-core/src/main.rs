@@ -1,7 +1,6 @@
 //! The program `sbc`: reads what it is to do, and does it.
 
 mod check;
-mod cli;
 mod ipc;
 mod listen;
 mod roles;
@@ -9,9 +8,12 @@ mod run;
 
 use std::process::ExitCode;
 
+use sbc_core::cli;
+
 const USAGE: &str = "\
 usage: sbc run FILE                runs a node
-       sbc cli -c 'show calls'     asks a node
+       sbc cli [-c 'show calls']   talks with a node
+       sbc login --tty PATH         asks for a name and a password on a line
        sbc check FILE              says all that is wrong with a configuration
        sbc schema                  prints its JSON schema
        sbc explain SBC-nnnn        says what a code means
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
             role(rest)
         }
         "cli" => cli::run(rest),
+        "login" => cli::login::run(rest),
         "version" | "--version" => {
             println!("sbc {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS

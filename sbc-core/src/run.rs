@@ -7,10 +7,12 @@ use crate::roles::{console, init, signal};
 
 const USAGE: &str = "\
 usage: sbc run FILE [--api SOCKET] [--cdr FILE] [--ladders FOLDER]
+               [--state FOLDER]
 
 Runs the node that FILE describes. The addresses it names must be there: the
 machine's own network is not touched. --api is where 'sbc cli' asks, --cdr gets
-a line of JSON for each call, --ladders a drawing of each.
+a line of JSON for each call, --ladders a drawing of each. --state keeps what
+outlives the node: revisions of the configuration, secrets, the audit log.
 ";
 
 /// Takes the arguments behind `run`; returns 0 after an orderly stop, 1 when the
@@ -24,6 +26,7 @@ pub fn run(args: &[String]) -> ExitCode {
             "--api" => console::API,
             "--cdr" => signal::RECORDS,
             "--ladders" => signal::LADDERS,
+            "--state" => init::STATE,
             _ if file.is_none() && !word.starts_with("--") => {
                 file = Some(word);
                 continue;
@@ -63,7 +66,7 @@ fn start(file: &str, mut settings: Vec<(&'static str, PathBuf)>) -> ExitCode {
         return ExitCode::from(1);
     };
     if !settings.iter().any(|(name, _)| *name == console::API)
-        && let Some(api) = crate::cli::default_api()
+        && let Some(api) = sbc_core::cli::default_api()
     {
         settings.push((console::API, api));
     }

@@ -112,7 +112,7 @@ impl Stage {
 
     /// Returns what the engine holds: calls, transactions, tags, requests, ports.
     pub fn held(&self) -> Vec<u64> {
-        serde_json::from_str(&self.node.ask("show held")).unwrap_or_default()
+        serde_json::from_str(&self.node.ask("show held | json")).unwrap_or_default()
     }
 
     /// Returns how many calls are up.

@@ -9,6 +9,7 @@
     reason = "this whole target is a test, helpers included"
 )]
 
+mod documents;
 mod grammar;
 mod oracles;
 mod values;

@@ -121,13 +121,288 @@ pub fn counters(value: &Value) -> String {
     out
 }
 
+/// Returns names and what they have, a line each.
+pub fn facts(value: &Value) -> String {
+    let mut out = String::new();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        let text = match value {
+            Value::String(text) => printable(text),
+            Value::Null => "-".to_owned(),
+            other => other.to_string(),
+        };
+        let name = name.replace('_', " ");
+        // A long value has a line of its own.
+        let gap = if text.len() > 59 { "\n  " } else { " " };
+        let _infallible = writeln!(out, "{name:<20}{gap}{text}");
+    }
+    out
+}
+
+/// Returns the one sentence of an answer.
+pub fn done(value: &Value) -> String {
+    format!("{}\n", text(value, "done"))
+}
+
+/// Returns a list of texts, a line each.
+pub fn lines(value: &Value) -> String {
+    let texts = value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    texts.map(|text| format!("{}\n", printable(text))).collect()
+}
+
+/// Returns `test config`.
+pub fn problems(value: &Value) -> String {
+    let problems = value.get("problems").cloned().unwrap_or_default();
+    match lines(&problems) {
+        none if none.is_empty() => "no problems\n".to_owned(),
+        some => some,
+    }
+}
+
+/// Returns `show held`.
+pub fn held(value: &Value) -> String {
+    let names = [
+        "calls",
+        "transactions",
+        "tags",
+        "open requests",
+        "media ports",
+    ];
+    let counts = value.as_array().into_iter().flatten();
+    let rows = names.iter().zip(counts);
+    rows.map(|(name, count)| format!("{name:<20} {count}\n"))
+        .collect()
+}
+
+fn text(value: &Value, field: &str) -> String {
+    printable(value.get(field).and_then(Value::as_str).unwrap_or_default())
+}
+
+fn number(value: &Value, field: &str) -> u64 {
+    value.get(field).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Returns a moment of the wall clock as people write it, in UTC.
+pub fn moment(secs: u64) -> String {
+    // Days since 1970 to a date, after Howard Hinnant's civil_from_days.
+    let (days, rest) = (secs / 86_400 + 719_468, secs % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * day + 2) / 153;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let day = day - (153 * shifted + 2) / 5 + 1;
+    let year = year + era * 400 + u64::from(month <= 2);
+    let (hours, minutes, secs) = (rest / 3600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{secs:02}")
+}
+
+/// Returns `show users`.
+pub fn users(value: &Value) -> String {
+    let mut out = String::from("USER             ROLE      LINE        SINCE     IDLE\n");
+    for row in value.as_array().into_iter().flatten() {
+        let _infallible = writeln!(
+            out,
+            "{:<16} {:<9} {:<11} {:<9} {}",
+            short(&text(row, "user"), 16),
+            text(row, "role"),
+            short(&text(row, "line"), 11),
+            time(number(row, "since_secs")),
+            time(number(row, "idle_secs")),
+        );
+    }
+    out
+}
+
+/// Returns `show audit`.
+pub fn audit(value: &Value) -> String {
+    let mut out = String::from("NO     TIME (UTC)           WHO        LINE     WHAT\n");
+    for row in value.as_array().into_iter().flatten() {
+        let _infallible = writeln!(
+            out,
+            "{:<6} {:<20} {:<10} {:<8} {}",
+            number(row, "number"),
+            moment(number(row, "time")),
+            short(&text(row, "who"), 10),
+            short(&text(row, "line"), 8),
+            short(&text(row, "what"), 32),
+        );
+    }
+    out
+}
+
+/// Returns `show alarms`.
+pub fn alarms(value: &Value) -> String {
+    let mut out = String::new();
+    for row in value.as_array().into_iter().flatten() {
+        let known = row.get("acknowledged").and_then(Value::as_bool) == Some(true);
+        let _infallible = writeln!(
+            out,
+            "{:<9} {:<34} {:<10}{}\n          {}\n          look: {}",
+            text(row, "severity"),
+            short(&format!("{} {}", text(row, "id"), text(row, "subject")), 34),
+            time(number(row, "since_secs")),
+            if known { " acknowledged" } else { "" },
+            short(&text(row, "text"), 70),
+            short(&text(row, "look"), 64),
+        );
+    }
+    if out.is_empty() {
+        out.push_str("no alarms\n");
+    }
+    out
+}
+
+/// Returns `show alarms history`.
+pub fn alarm_history(value: &Value) -> String {
+    let mut out = String::from("TIME (UTC)           SEVERITY  ALARM\n");
+    for row in value.as_array().into_iter().flatten() {
+        let raised = row.get("raised").and_then(Value::as_bool) == Some(true);
+        let name = format!("{} {}", text(row, "id"), text(row, "subject"));
+        let _infallible = writeln!(
+            out,
+            "{:<20} {:<9} {} {}",
+            moment(number(row, "time")),
+            text(row, "severity"),
+            short(&name, 40),
+            if raised { "raised" } else { "cleared" },
+        );
+    }
+    out
+}
+
+/// Returns `show call history`.
+pub fn history(value: &Value) -> String {
+    let mut out = String::from(
+        "CALL   ENDED (UTC)          DIR  FROM   TO     TRUNK        SECS   SIP  CODE\n",
+    );
+    for row in value.as_array().into_iter().flatten() {
+        let code = match number(row, "sbc_code") {
+            0 => "-".to_owned(),
+            code => format!("{code:04}"),
+        };
+        let _infallible = writeln!(
+            out,
+            "{:<6} {:<20} {:<4} {:<6} {:<6} {:<12} {:<6} {:<4} {code}",
+            number(row, "call"),
+            moment(number(row, "end")),
+            text(row, "direction"),
+            short(&text(row, "from"), 6),
+            short(&text(row, "to"), 6),
+            short(&text(row, "trunk"), 12),
+            number(row, "secs"),
+            number(row, "sip_code"),
+        );
+    }
+    out
+}
+
+/// Returns `show call N media`.
+pub fn media(value: &Value) -> String {
+    let mut out =
+        String::from("received from      packets  sent     lost   late   foreign  jitter    MOS\n");
+    for side in value
+        .get("sides")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let float = |field: &str| side.get(field).and_then(Value::as_f64);
+        let mos = float("mos").map_or("-".to_owned(), |mos| format!("{mos:.2}"));
+        let _infallible = writeln!(
+            out,
+            "{:<18} {:<8} {:<8} {:<6} {:<6} {:<8} {:<9} {mos}",
+            short(&text(side, "side"), 18),
+            number(side, "rx"),
+            number(side, "tx"),
+            number(side, "lost"),
+            number(side, "late"),
+            number(side, "unexpected"),
+            format!("{:.1} ms", float("jitter_ms").unwrap_or(0.0)),
+        );
+    }
+    out
+}
+
+/// Returns `show route`.
+pub fn routes(value: &Value) -> String {
+    let mut out = String::from("FROM                 ROUTE            TO\n");
+    for row in value.as_array().into_iter().flatten() {
+        let to = row
+            .get("to")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let to: Vec<&str> = to.filter_map(Value::as_str).collect();
+        let _infallible = writeln!(
+            out,
+            "{:<20} {:<16} {}",
+            short(&text(row, "from"), 20),
+            short(&text(row, "route"), 16),
+            short(&to.join(" "), 41),
+        );
+    }
+    out
+}
+
+/// Returns `show rollback`.
+pub fn revisions(value: &Value) -> String {
+    let mut out = String::from("REV   TIME (UTC)           AUTHOR     LINE    HASH      COMMENT\n");
+    for row in value.as_array().into_iter().flatten() {
+        let is = |field: &str| row.get(field).and_then(Value::as_bool) == Some(true);
+        let state = match (is("live"), is("confirmed")) {
+            (true, true) => "* ",
+            (true, false) => "? ",
+            (false, true) => "  ",
+            (false, false) => "- ",
+        };
+        let hash = text(row, "hash");
+        let _infallible = writeln!(
+            out,
+            "{state}{:<4}{:<20} {:<10} {:<7} {:<9} {}",
+            number(row, "revision"),
+            moment(number(row, "time")),
+            short(&text(row, "author"), 10),
+            short(&text(row, "channel"), 7),
+            hash.get(..8).unwrap_or_default(),
+            short(&text(row, "comment"), 24),
+        );
+    }
+    out.push_str("* live, ? live and not confirmed, - was never confirmed\n");
+    out
+}
+
+/// Returns `show secrets`.
+pub fn secrets(value: &Value) -> String {
+    let mut out = String::from("SECRET                                             OCTETS\n");
+    for row in value.as_array().into_iter().flatten() {
+        let name = short(&text(row, "name"), 50);
+        let _infallible = writeln!(out, "{name:<50} {}", number(row, "octets"));
+    }
+    out
+}
+
+/// Returns the messages of a call as a capture file, in base64 between two lines
+/// that say what it is.
+pub fn pcapng(value: &Value) -> String {
+    serde_json::from_value::<Ladder>(value.clone())
+        .map_or_else(|_| raw(value), |ladder| super::capture::framed(&ladder))
+}
+
 /// Returns the ladder of a call.
 pub fn ladder(value: &Value) -> String {
     serde_json::from_value::<Ladder>(value.clone())
         .map_or_else(|_| raw(value), |ladder| ladder.text())
 }
 
-/// Returns the ladder of a call as SVG.
+/// Returns the ladder of a call as an image (SVG).
 pub fn image(value: &Value) -> String {
     serde_json::from_value::<Ladder>(value.clone())
         .map_or_else(|_| raw(value), |ladder| ladder.svg())
@@ -174,4 +449,16 @@ fn time(secs: u64) -> String {
         return format!("{}d {:02}h", hours / 24, hours % 24);
     }
     format!("{hours:02}:{minutes:02}:{secs:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment;
+
+    #[test]
+    fn a_moment_is_a_date_and_a_time() {
+        assert_eq!(moment(0), "1970-01-01 00:00:00");
+        assert_eq!(moment(951_782_400), "2000-02-29 00:00:00");
+        assert_eq!(moment(1_764_043_199), "2025-11-25 03:59:59");
+    }
 }

@@ -57,6 +57,8 @@ pub enum ToChild {
     Neighbour(Neighbour),
     /// One established call of before (`signal` only).
     Journal { key: u32, record: Vec<u8> },
+    /// A page of the answer to a [`FromChild::Order`] (`console` only).
+    Answer { id: u64, page: String, last: bool },
     /// The last word of the start: begin.
     Begin,
     /// Are you there? Answer with [`FromChild::Here`].
@@ -70,6 +72,8 @@ pub enum ToChild {
 pub struct ListenerName {
     pub address: std::net::SocketAddr,
     pub tcp: bool,
+    /// Its socket comes along; one that is closed keeps its place in the list.
+    pub open: bool,
 }
 
 /// A role that another role talks to.
@@ -94,6 +98,32 @@ pub enum FromChild {
     Forget {
         key: u32,
     },
+    /// A part of the text that the next order is about (`console` only).
+    Page(String),
+    /// What is to be done with the configuration (`console` only).
+    Order {
+        id: u64,
+        order: ConfigOrder,
+    },
+}
+
+/// What the console may ask of `init`, about the configuration and nothing else.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ConfigOrder {
+    /// The live text and its number.
+    Live,
+    /// Makes the pages before it live, if `base` still is. Without a
+    /// confirmation within `confirm_secs` it goes back.
+    Put {
+        base: u32,
+        confirm_secs: Option<u32>,
+        author: String,
+        channel: String,
+        comment: String,
+    },
+    Confirm,
+    Revisions,
+    Revision(u32),
 }
 
 /// What `signal` says to `relay`.

@@ -5,7 +5,9 @@ mod channel;
 mod message;
 
 pub use channel::{Broken, Channel, DESCRIPTORS_MAX, Received, pair};
-pub use message::{FromChild, ListenerName, Neighbour, ToChild, ToConsole, ToRelay, ToSignal};
+pub use message::{
+    ConfigOrder, FromChild, ListenerName, Neighbour, ToChild, ToConsole, ToRelay, ToSignal,
+};
 
 #[cfg(test)]
 mod tests;

@@ -20,6 +20,7 @@ fn words() -> Vec<ToChild> {
         ToChild::Listeners(vec![ListenerName {
             address: "[2001:db8::1]:5060".parse().unwrap(),
             tcp: true,
+            open: true,
         }]),
         ToChild::Neighbour(Neighbour::Relay),
         ToChild::Journal {

@@ -29,15 +29,40 @@ const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
 pub fn open_all(node: &Node) -> anyhow::Result<Vec<(ListenerName, Arc<OwnedFd>)>> {
     let mut open = Vec::new();
     for address in node.listeners() {
-        let socket =
-            open_one(node, address).with_context(|| format!("cannot listen on {address}"))?;
-        let name = ListenerName {
-            address: address.address,
-            tcp: address.transport == Transport::Tcp,
-        };
-        open.push((name, Arc::new(OwnedFd::from(socket))));
+        let socket = self::open(node, address)?;
+        open.push((name(address), Arc::new(socket)));
     }
     Ok(open)
+}
+
+/// Returns the socket as words between roles name it.
+pub fn name(address: Address) -> ListenerName {
+    ListenerName {
+        address: address.address,
+        tcp: address.transport == Transport::Tcp,
+        open: true,
+    }
+}
+
+/// Opens one listener of `node`.
+///
+/// # Errors
+/// Names the socket that could not be opened.
+pub fn open(node: &Node, address: Address) -> anyhow::Result<OwnedFd> {
+    let socket = open_one(node, address).with_context(|| format!("cannot listen on {address}"))?;
+    Ok(OwnedFd::from(socket))
+}
+
+/// Lets an open listener hear whom `node` lists, and nobody else.
+///
+/// # Errors
+/// When the kernel does not take the filter.
+pub fn filter_again(node: &Node, address: Address, socket: &OwnedFd) -> anyhow::Result<()> {
+    let program = filter::program(&listed(node, address)).context("too many listed networks")?;
+    let socket = socket2::SockRef::from(socket);
+    socket
+        .attach_filter(&program)
+        .context("no filter on a listener")
 }
 
 fn open_one(node: &Node, address: Address) -> anyhow::Result<Socket> {

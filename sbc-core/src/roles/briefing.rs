@@ -18,7 +18,10 @@ pub type Control = Channel<FromChild, ToChild>;
 pub struct Briefing {
     pub control: Control,
     pub node: Node,
-    pub listeners: Vec<(ListenerName, OwnedFd)>,
+    /// What it was made from, and its number.
+    pub text: String,
+    pub revision: u32,
+    pub listeners: Vec<(ListenerName, Option<OwnedFd>)>,
     pub neighbours: BTreeMap<Neighbour, OwnedFd>,
     /// Records of calls that were up before a restart.
     pub journal: Vec<(u32, Vec<u8>)>,
@@ -34,7 +37,7 @@ impl Briefing {
         let signal = rustix::process::Signal::KILL;
         rustix::process::set_parent_process_death_signal(Some(signal))?;
         let control = Control::new(std::io::stdin().as_fd().try_clone_to_owned()?)?;
-        let mut text = None;
+        let (mut text, mut revision) = (None, 0);
         let mut listeners = Vec::new();
         let mut neighbours = BTreeMap::new();
         let mut journal = Vec::new();
@@ -42,11 +45,12 @@ impl Briefing {
         loop {
             let received = next(&control, &mut scratch)?;
             match received.message {
-                ToChild::Configuration { .. } => {
+                ToChild::Configuration { revision: number } => {
+                    revision = number;
                     text = Some(read_text(received.descriptors)?);
                 }
                 ToChild::Listeners(names) => {
-                    listeners.extend(names.into_iter().zip(received.descriptors));
+                    listeners.extend(paired(names, received.descriptors));
                 }
                 ToChild::Neighbour(name) => {
                     let ends = received.descriptors.into_iter().map(|end| (name, end));
@@ -55,6 +59,7 @@ impl Briefing {
                 ToChild::Journal { key, record } => journal.push((key, record)),
                 ToChild::Begin => break,
                 ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
+                ToChild::Answer { .. } => {}
                 ToChild::Stop => bail!("stopped before the start"),
             }
         }
@@ -63,6 +68,8 @@ impl Briefing {
         Ok(Self {
             control,
             node: node.context("the configuration makes no sense")?,
+            text,
+            revision,
             listeners,
             neighbours,
             journal,
@@ -79,8 +86,21 @@ fn next(control: &Control, scratch: &mut Vec<u8>) -> anyhow::Result<Received<ToC
     }
 }
 
+/// Gives each open socket its name; a closed one has none.
+pub fn paired(
+    names: Vec<ListenerName>,
+    sockets: Vec<OwnedFd>,
+) -> Vec<(ListenerName, Option<OwnedFd>)> {
+    let mut sockets = sockets.into_iter();
+    let each = names.into_iter().map(|name| {
+        let socket = if name.open { sockets.next() } else { None };
+        (name, socket)
+    });
+    each.collect()
+}
+
 /// Reads the whole file by place: its position is shared with other children.
-fn read_text(descriptors: Vec<OwnedFd>) -> anyhow::Result<String> {
+pub fn read_text(descriptors: Vec<OwnedFd>) -> anyhow::Result<String> {
     let file = descriptors.into_iter().next();
     let file = file.context("no configuration came along")?;
     let (mut text, mut page) = (Vec::new(), vec![0; 64 * 1024]);

@@ -2,22 +2,30 @@
 //! of `signal` go out. It asks, it never does, and a client that hangs stops
 //! nobody else.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+mod alarms;
+mod audit;
+mod caller;
+mod history;
+mod login;
+mod operations;
+mod room;
+mod secrets;
+mod support;
+
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
-use super::briefing::{Briefing, Control};
+use super::briefing::{self, Briefing};
 use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToConsole, ToSignal};
+use caller::Caller;
+use room::Room;
 
 /// The variable that names the socket.
 pub const API: &str = "SBC_API";
@@ -28,25 +36,10 @@ const CLIENTS_MAX: usize = 32;
 /// Octets of one line of a client.
 const LINE_MAX: u64 = 64 * 1024;
 
-/// `signal` answers within this time, or the client hears that it does not.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// How often the node is looked at for alarms.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
 
 type Signal = Channel<ToSignal, ToConsole>;
-
-/// What the tasks of this role share.
-#[derive(Default)]
-struct Room {
-    signal: RefCell<Option<Rc<AsyncFd<Signal>>>>,
-    asked: RefCell<BTreeMap<u64, Asked>>,
-    next: Cell<u64>,
-    clients: Cell<usize>,
-}
-
-/// A question that waits for its pages.
-struct Asked {
-    text: String,
-    done: oneshot::Sender<String>,
-}
 
 /// Runs the role until `init` says stop.
 ///
@@ -61,7 +54,9 @@ pub fn run() -> anyhow::Result<()> {
 }
 
 async fn serve(briefing: Briefing) -> anyhow::Result<()> {
-    let room = Rc::new(Room::default());
+    let control = briefing.control.registered()?;
+    let room = Room::new(control, briefing.node, briefing.text, briefing.revision);
+    let room = Rc::new(room);
     for (name, end) in briefing.neighbours {
         introduce(&room, name, end);
     }
@@ -73,29 +68,89 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         std::fs::set_permissions(&path, mode)?;
         tokio::task::spawn_local(accept(Rc::clone(&room), listener));
     }
-    let control: AsyncFd<Control> = briefing.control.registered()?;
-    control.get_ref().send(&FromChild::Ready, &[])?;
-    obey(&room, &control).await
+    room.note(
+        "node",
+        "-",
+        &format!("console starts, revision {}", room.revision.get()),
+    );
+    tokio::task::spawn_local(watch(Rc::clone(&room)));
+    room.control.get_ref().send(&FromChild::Ready, &[])?;
+    obey(&room).await
 }
 
-async fn obey(room: &Rc<Room>, control: &AsyncFd<Control>) -> anyhow::Result<()> {
+/// Returns seconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     loop {
-        let mut ready = control.readable().await?;
-        match control.get_ref().receive(&mut scratch) {
+        let mut ready = room.control.readable().await?;
+        match room.control.get_ref().receive(&mut scratch) {
             Ok(None) => ready.clear_ready(),
             Ok(Some(received)) => match received.message {
-                ToChild::There(number) => control.get_ref().send(&FromChild::Here(number), &[])?,
+                ToChild::There(number) => room
+                    .tell_init(&FromChild::Here(number))
+                    .await
+                    .unwrap_or_default(),
                 ToChild::Neighbour(name) => {
                     for end in received.descriptors {
                         introduce(room, name, end);
                     }
+                }
+                ToChild::Answer { id, page, last } => room.page(id, &page, last),
+                ToChild::Configuration { revision } => {
+                    reconfigure(room, revision, received.descriptors);
                 }
                 ToChild::Stop => return Ok(()),
                 _ => {}
             },
             Err(Broken::Unreadable) => {}
             Err(broken) => return Err(broken.into()),
+        }
+    }
+}
+
+fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
+    let Ok(text) = briefing::read_text(descriptors) else {
+        return;
+    };
+    if let Some(node) = sbc_config::check(&text).node {
+        room.node.replace(node);
+        room.text.replace(text);
+        room.revision.set(revision);
+        room.note("node", "-", &format!("revision {revision} is live"));
+    }
+}
+
+/// Looks at the node again and again, and notes alarms in the audit log.
+async fn watch(room: Rc<Room>) {
+    let none = Map::new();
+    loop {
+        tokio::time::sleep(LOOKS_EVERY).await;
+        let down_after = room.node.borrow().alarms.trunk_down.as_secs();
+        let unwritten = room.audit.borrow().unwritten;
+        let mut facts = alarms::Facts {
+            down_after,
+            audit_unwritten: unwritten,
+            ..alarms::Facts::default()
+        };
+        // While signal is away nothing is known of peers: alarms stay as they are.
+        let (Ok(peers), Ok(limits), Ok(live)) = (
+            room.signal("peers.list", &none).await,
+            room.signal("limits.list", &none).await,
+            room.order(crate::ipc::ConfigOrder::Live).await,
+        ) else {
+            continue;
+        };
+        facts.peers = serde_json::from_value(peers).unwrap_or_default();
+        facts.limits = serde_json::from_value(limits).unwrap_or_default();
+        facts.back_in = live.get("back_in_secs").and_then(Value::as_u64);
+        for news in room.alarms.borrow_mut().look(now(), &facts) {
+            tracing::warn!("{news}");
+            room.note("node", "-", &news);
         }
     }
 }
@@ -128,49 +183,8 @@ async fn hear(room: Rc<Room>, signal: Rc<AsyncFd<Signal>>) {
     room.asked.borrow_mut().clear();
 }
 
-impl Room {
-    fn page(&self, id: u64, page: &str, last: bool) {
-        let mut asked = self.asked.borrow_mut();
-        if let Some(question) = asked.get_mut(&id) {
-            question.text.push_str(page);
-        }
-        if last && let Some(question) = asked.remove(&id) {
-            // The client may have gone meanwhile.
-            let _gone = question.done.send(question.text);
-        }
-    }
-
-    /// Asks `signal`, and returns its answer as text.
-    async fn ask(&self, operation: &str, arguments: &Value) -> Result<String, &'static str> {
-        let id = self.next.get();
-        self.next.set(id.wrapping_add(1));
-        let (done, answer) = oneshot::channel();
-        let text = String::new();
-        let signal = self
-            .signal
-            .borrow()
-            .clone()
-            .ok_or("the signal role is away")?;
-        self.asked.borrow_mut().insert(id, Asked { text, done });
-        let word = ToSignal::Ask {
-            id,
-            operation: operation.to_owned(),
-            arguments: arguments.to_string(),
-        };
-        let answered = match signal.get_ref().send(&word, &[]) {
-            Ok(()) => timeout(ANSWERS_WITHIN, answer).await,
-            Err(_) => return Err("the signal role is away"),
-        };
-        self.asked.borrow_mut().remove(&id);
-        match answered {
-            Ok(Ok(text)) => Ok(text),
-            Ok(Err(_)) => Err("the signal role was restarted: ask again"),
-            Err(_) => Err("the signal role does not answer"),
-        }
-    }
-}
-
 async fn accept(room: Rc<Room>, listener: UnixListener) {
+    let mut next = 0_u64;
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -181,18 +195,27 @@ async fn accept(room: Rc<Room>, listener: UnixListener) {
         }
         room.clients.set(room.clients.get() + 1);
         let room = Rc::clone(&room);
+        next += 1;
         tokio::task::spawn_local(async move {
             // A client that goes away in the middle of a line is no error of ours.
-            let _gone = converse(&room, stream).await;
+            let mut caller = Caller::new(next);
+            let _gone = converse(&room, &mut caller, stream).await;
+            room.logins.borrow_mut().remove(&next);
+            room.unlock(next);
             room.clients.set(room.clients.get() - 1);
         });
     }
 }
 
-async fn converse(room: &Room, mut stream: UnixStream) -> std::io::Result<()> {
+async fn converse(
+    room: &Rc<Room>,
+    caller: &mut Caller,
+    mut stream: UnixStream,
+) -> std::io::Result<()> {
     let (read, mut write) = stream.split();
     let mut lines = BufReader::new(read);
-    let hello = json!({"hello": {"api": 1, "version": env!("CARGO_PKG_VERSION")}});
+    let node = room.node.borrow().system.hostname.clone();
+    let hello = json!({"hello": {"api": 1, "version": env!("CARGO_PKG_VERSION"), "node": node}});
     write.write_all(format!("{hello}\n").as_bytes()).await?;
     loop {
         let mut line = Vec::new();
@@ -208,12 +231,14 @@ async fn converse(room: &Room, mut stream: UnixStream) -> std::io::Result<()> {
             );
             return write.write_all(format!("{text}\n").as_bytes()).await;
         }
-        let text = respond(room, &line).await;
+        caller.last = std::time::Instant::now();
+        let text = respond(room, caller, &line).await;
+        room.seen(caller);
         write.write_all(format!("{text}\n").as_bytes()).await?;
     }
 }
 
-async fn respond(room: &Room, line: &[u8]) -> String {
+async fn respond(room: &Rc<Room>, caller: &mut Caller, line: &[u8]) -> String {
     let Ok(Value::Object(question)) = serde_json::from_slice::<Value>(line) else {
         return failed(&Value::Null, "SBC-3005", "a line is no JSON object");
     };
@@ -221,17 +246,14 @@ async fn respond(room: &Room, line: &[u8]) -> String {
     let Some(operation) = question.get("op").and_then(Value::as_str) else {
         return failed(&id, "SBC-3005", "no \"op\"");
     };
-    if operation == "version" {
-        return json!({"id": id, "ok": {"version": env!("CARGO_PKG_VERSION")}}).to_string();
-    }
-    let arguments = question.get("args").unwrap_or(&Value::Null);
-    match room.ask(operation, arguments).await {
-        // The answer is an object already: the id goes in front of what it holds.
-        Ok(text) => match text.strip_prefix('{') {
-            Some(rest) => format!("{{\"id\":{id},{rest}"),
-            None => failed(&id, "SBC-3006", "the answer was cut"),
-        },
-        Err(why) => failed(&id, "SBC-3007", why),
+    let none = Map::new();
+    let arguments = question
+        .get("args")
+        .and_then(Value::as_object)
+        .unwrap_or(&none);
+    match operations::answer(room, caller, operation, arguments).await {
+        Ok(value) => json!({ "id": id, "ok": value }).to_string(),
+        Err((code, why)) => failed(&id, &code, &why),
     }
 }
 

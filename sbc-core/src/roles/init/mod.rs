@@ -5,7 +5,9 @@
 
 mod backoff;
 mod child;
+mod configuration;
 mod journal;
+mod revisions;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,7 +25,10 @@ use crate::ipc::{FromChild, ListenerName, ToChild, pair};
 use crate::listen;
 use backoff::Backoff;
 use child::{Event, Letter, Running};
+use configuration::Configuration;
 use journal::Journal;
+use revisions::Revisions;
+pub use revisions::write_whole;
 
 /// Words of children that wait for the supervisor; a burst of journal records
 /// of a full node fits.
@@ -32,13 +37,20 @@ const EVENTS_MAX: usize = 16 * 1024;
 /// All that the node holds while children come and go.
 struct Supervisor {
     configuration: Arc<OwnedFd>,
-    listeners: Vec<(ListenerName, Arc<OwnedFd>)>,
+    listeners: Listeners,
+    configured: Configuration,
     journal: Journal,
     children: BTreeMap<Role, Kept>,
     events: mpsc::Sender<(Role, u64, Event)>,
     settings: Settings,
     started: Instant,
 }
+
+/// Our sockets in their places; one that was closed leaves its place empty.
+type Listeners = Vec<(ListenerName, Option<Arc<OwnedFd>>)>;
+
+/// The variable that names the folder of what outlives the node's processes.
+pub const STATE: &str = "SBC_STATE";
 
 /// Variables of the children's environment.
 pub type Settings = Vec<(&'static str, std::path::PathBuf)>;
@@ -65,15 +77,30 @@ pub fn run(text: &str, node: &Node, settings: Settings) -> anyhow::Result<()> {
 
 async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Result<()> {
     let (events, mut inbox) = mpsc::channel(EVENTS_MAX);
+    let state = settings.iter().find(|(name, _)| *name == STATE);
+    let folder = state.map(|(_, path)| path.join("config"));
+    let revisions = Revisions::open(folder, text, configuration::now())
+        .context("cannot keep revisions of the configuration")?;
+    // What was live may not make sense to this version: then the file holds.
+    let live = sbc_config::check(revisions.live_text()).node;
+    let (text, node) = match &live {
+        Some(live) => (revisions.live_text(), live),
+        None => (text, node),
+    };
     let mut supervisor = Supervisor {
         configuration: Arc::new(sealed(text).context("cannot hold the configuration")?),
-        listeners: listen::open_all(node)?,
+        listeners: listen::open_all(node)?
+            .into_iter()
+            .map(|(name, socket)| (name, Some(socket)))
+            .collect(),
+        configured: Configuration::default(),
         journal: Journal::default(),
         children: BTreeMap::new(),
         events,
         settings,
         started: Instant::now(),
     };
+    supervisor.configured.revisions = revisions;
     for (role, _, _) in TABLE {
         supervisor.start(role)?;
     }
@@ -87,6 +114,8 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            () = tokio::time::sleep_until(supervisor.configured.back_at.unwrap_or_else(far)),
+                if supervisor.configured.back_at.is_some() => supervisor.go_back(),
             () = tokio::time::sleep_until(due) => {
                 restarts.pop();
                 if let Some((_, role)) = next {
@@ -118,7 +147,9 @@ impl Supervisor {
             .with_context(|| format!("cannot start role {}", role.word()))?;
         tracing::info!(role = role.word(), pid = running.pid, "started");
         running.send(Letter {
-            message: ToChild::Configuration { revision: 1 },
+            message: ToChild::Configuration {
+                revision: self.configured.revisions.live(),
+            },
             descriptors: vec![Arc::clone(&self.configuration)],
         });
         if role == Role::Signal {
@@ -136,16 +167,32 @@ impl Supervisor {
 
     /// Hands over the listening sockets and every established call.
     fn brief_signal(&self, running: &Running) {
-        for part in self.listeners.chunks(crate::ipc::DESCRIPTORS_MAX) {
-            running.send(Letter {
-                message: ToChild::Listeners(part.iter().map(|(name, _)| name.clone()).collect()),
-                descriptors: part.iter().map(|(_, socket)| Arc::clone(socket)).collect(),
-            });
-        }
+        self.hand_over_listeners(running);
         for (key, record) in self.journal.records() {
             let record = record.to_vec();
             running.send(ToChild::Journal { key, record });
         }
+    }
+
+    fn hand_over_listeners(&self, running: &Running) {
+        for part in self.listeners.chunks(crate::ipc::DESCRIPTORS_MAX) {
+            let names = part.iter().map(|(name, socket)| ListenerName {
+                open: socket.is_some(),
+                ..name.clone()
+            });
+            running.send(Letter {
+                message: ToChild::Listeners(names.collect()),
+                descriptors: part
+                    .iter()
+                    .filter_map(|(_, socket)| socket.clone())
+                    .collect(),
+            });
+        }
+    }
+
+    /// Returns the running process of `role`.
+    fn running(&self, role: Role) -> Option<&Running> {
+        self.children.get(&role)?.running.as_ref()
     }
 
     /// Makes a fresh pair and hands one end to each of the two, if both run.
@@ -181,6 +228,12 @@ impl Supervisor {
             Event::Said(FromChild::Forget { key }) => self.journal.forget(key),
             Event::Said(FromChild::Ready) => tracing::info!(role = role.word(), "ready"),
             Event::Said(FromChild::Here(_)) => {}
+            // Only the console may order anything.
+            Event::Said(FromChild::Page(page)) if role == Role::Console => self.take_page(&page),
+            Event::Said(FromChild::Order { id, order }) if role == Role::Console => {
+                self.order(id, order);
+            }
+            Event::Said(FromChild::Page(_) | FromChild::Order { .. }) => {}
             Event::Ended { why } => {
                 kept.running = None;
                 let pause = kept.backoff.pause_after_death(self.started.elapsed());

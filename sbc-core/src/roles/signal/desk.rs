@@ -7,28 +7,19 @@ use std::rc::Rc;
 use std::time::Instant as Clock;
 
 use sbc_call::{Engine, Input, Instant, Outbox, Transmit};
-use sbc_config::Socket;
 use sbc_sip::transaction::destination::Transport;
 use tokio::sync::Notify;
 
 use super::books::Books;
 use super::ladders::Ladders;
+use super::sockets::Listener;
 use super::tcp;
-use super::udp::Udp;
 use super::words::Words;
 
 /// Inputs that one input can cause while its answers leave (a refused
 /// connection, say); more are dropped with a counter, so that nothing can ring
 /// for ever.
 const ECHOES_MAX: usize = 4096;
-
-/// One socket of the node.
-#[derive(Debug)]
-pub struct Listener {
-    pub at: Socket,
-    /// Where it is UDP: the socket itself.
-    pub udp: Option<Udp>,
-}
 
 /// What the tasks of the signal role share. They all run on one thread, and
 /// nobody holds a borrow across an await.
@@ -39,7 +30,7 @@ pub struct Desk {
     echoes: RefCell<VecDeque<Input>>,
     busy: Cell<bool>,
     /// In the order of the node's listeners, which number them.
-    pub listeners: Vec<Listener>,
+    pub listeners: RefCell<Vec<Rc<Listener>>>,
     pub tcp: tcp::Connections,
     pub words: Words,
     pub ladders: RefCell<Ladders>,
@@ -52,13 +43,13 @@ pub struct Desk {
 
 impl Desk {
     /// Returns the desk around a new engine.
-    pub fn new(engine: Engine, listeners: Vec<Listener>, books: Books, started: Clock) -> Rc<Self> {
+    pub fn new(engine: Engine, books: Books, started: Clock) -> Rc<Self> {
         Rc::new(Self {
             engine: RefCell::new(engine),
             outbox: RefCell::new(Outbox::default()),
             echoes: RefCell::new(VecDeque::new()),
             busy: Cell::new(false),
-            listeners,
+            listeners: RefCell::new(Vec::new()),
             tcp: tcp::Connections::default(),
             words: Words::default(),
             ladders: RefCell::new(Ladders::default()),
@@ -143,7 +134,7 @@ impl Desk {
         }
         let sent = self
             .listener(transmit.to.connection)
-            .and_then(|listener| listener.udp.as_ref())
+            .and_then(|listener| listener.udp.borrow().clone())
             .is_some_and(|socket| socket.send(&transmit.bytes, transmit.to.remote));
         if !sent {
             self.handle(Input::Unreachable { to: transmit.to });
@@ -151,7 +142,8 @@ impl Desk {
     }
 
     /// Returns the listener with this number.
-    pub fn listener(&self, number: u64) -> Option<&Listener> {
-        self.listeners.get(usize::try_from(number).ok()?)
+    pub fn listener(&self, number: u64) -> Option<Rc<Listener>> {
+        let number = usize::try_from(number).ok()?;
+        self.listeners.borrow().get(number).cloned()
     }
 }

@@ -9,6 +9,7 @@ mod desk;
 mod heap;
 mod ladders;
 mod questions;
+mod sockets;
 mod tcp;
 mod udp;
 mod words;
@@ -22,10 +23,9 @@ use sbc_call::{Engine, Input};
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
-use super::briefing::{Briefing, Control};
+use super::briefing::{self, Briefing, Control};
 use crate::ipc::{Broken, FromChild, Neighbour, ToChild};
-use desk::{Desk, Listener};
-use udp::Udp;
+use desk::Desk;
 
 /// Runs the role until `init` says stop.
 ///
@@ -46,9 +46,11 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     let mut seed = [0; 32];
     getrandom(&mut seed, GetRandomFlags::empty())?;
     let books = books::Books::open(&books::Places::from_environment());
-    let (listeners, accepting) = listeners(briefing.listeners)?;
-    let engine = Engine::new(briefing.node, seed, epoch);
-    let desk = Desk::new(engine, listeners, books, started);
+    let mut engine = Engine::new(briefing.node, seed, epoch);
+    let names = briefing.listeners.iter();
+    engine.number_sockets(names.map(|(name, _)| sockets::socket(name)).collect());
+    let desk = Desk::new(engine, books, started);
+    sockets::take(&desk, 0, briefing.listeners);
     desk.words.set_control(briefing.control);
     for (name, end) in briefing.neighbours {
         introduce(&desk, name, end);
@@ -58,42 +60,9 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     }
     // A relay that outlived the signal role before this one ends what rang then.
     desk.words.all_rows_told();
-    for index in 0..desk.listeners.len() {
-        tokio::task::spawn_local(udp::read(Rc::clone(&desk), index));
-    }
-    for (index, socket) in accepting {
-        tokio::task::spawn_local(tcp::accept(Rc::clone(&desk), index, socket));
-    }
     tokio::task::spawn_local(wake(Rc::clone(&desk)));
     desk.words.tell_init(&FromChild::Ready);
     obey(&desk).await
-}
-
-type Accepting = Vec<(usize, OwnedFd)>;
-
-fn listeners(
-    handed: Vec<(crate::ipc::ListenerName, OwnedFd)>,
-) -> anyhow::Result<(Vec<Listener>, Accepting)> {
-    let (mut listeners, mut accepting) = (Vec::new(), Vec::new());
-    for (index, (name, socket)) in handed.into_iter().enumerate() {
-        let transport = if name.tcp {
-            sbc_config::Transport::Tcp
-        } else {
-            sbc_config::Transport::Udp
-        };
-        let at = sbc_config::Socket {
-            address: name.address,
-            transport,
-        };
-        let udp = if name.tcp {
-            accepting.push((index, socket));
-            None
-        } else {
-            Some(Udp::new(socket)?)
-        };
-        listeners.push(Listener { at, udp });
-    }
-    Ok((listeners, accepting))
 }
 
 /// Wakes the engine when it wants to be woken.
@@ -115,6 +84,8 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
     let control = desk.words.control()?;
     let control: AsyncFd<Control> = control.registered()?;
     let mut scratch = Vec::new();
+    // The place of the next socket of a new list.
+    let mut places = 0;
     let mut full = false;
     loop {
         let mut ready = tokio::select! {
@@ -151,9 +122,32 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
                     desk.handle(Input::RelayIsNew);
                 }
             }
+            ToChild::Listeners(names) => {
+                let handed = briefing::paired(names, received.descriptors);
+                let count = handed.len();
+                sockets::take(desk, places, handed);
+                places += count;
+            }
+            ToChild::Configuration { revision } => {
+                places = 0;
+                reconfigure(desk, revision, received.descriptors);
+            }
             ToChild::Stop => return Ok(()),
             _ => {}
         }
+    }
+}
+
+/// Takes another configuration. `init` checked it; what makes no sense here all
+/// the same changes nothing.
+fn reconfigure(desk: &Rc<Desk>, revision: u32, descriptors: Vec<OwnedFd>) {
+    let text = briefing::read_text(descriptors).ok();
+    match text.and_then(|text| sbc_config::check(&text).node) {
+        Some(node) => {
+            desk.handle(Input::Configure(Box::new(node)));
+            tracing::info!(revision, "took another configuration");
+        }
+        None => tracing::error!(revision, "a configuration that makes no sense"),
     }
 }
 

@@ -82,7 +82,7 @@ fn pages(id: u64, text: &str) -> impl Iterator<Item = ToConsole> + '_ {
 fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
     let arguments: Value = serde_json::from_str(arguments).unwrap_or(Value::Null);
     let answer = match operation {
-        "calls.list" => Ok(json!(desk.look(sbc_call::Engine::calls))),
+        "calls.list" => Ok(json!(calls(desk, &arguments))),
         "calls.show" => show(desk, &arguments),
         "calls.clear" => clear(desk, &arguments),
         "peers.list" => Ok(json!(desk.look(sbc_call::Engine::peers))),
@@ -101,6 +101,18 @@ fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
 }
 
 type Answered = Result<Value, (&'static str, String)>;
+
+/// Returns the calls that are up, of one trunk if that is asked for.
+fn calls(desk: &Rc<Desk>, arguments: &Value) -> Vec<sbc_call::view::Call> {
+    let mut calls = desk.look(sbc_call::Engine::calls);
+    if let Some(trunk) = arguments.get("trunk").and_then(Value::as_str) {
+        calls.retain(|call| match call.direction.as_str() {
+            "in" => call.peer_a == trunk,
+            _ => call.peer_b == trunk,
+        });
+    }
+    calls
+}
 
 fn key_of(arguments: &Value) -> Result<u32, (&'static str, String)> {
     let key = arguments.get("call").and_then(Value::as_u64);
@@ -149,17 +161,13 @@ fn clear(desk: &Rc<Desk>, arguments: &Value) -> Answered {
 
 fn drain(desk: &Rc<Desk>, arguments: &Value) -> Answered {
     let text = |field| arguments.get(field).and_then(Value::as_str);
-    let on = arguments.get("on").and_then(Value::as_bool).unwrap_or(true);
-    let name = text("name").and_then(sbc_config::Name::new);
-    let peer = match (text("kind"), name) {
-        (Some("trunk"), Some(name)) => sbc_config::PeerName::Trunk(name),
-        (Some("mediation"), Some(name)) => sbc_config::PeerName::Mediation(name),
-        _ => {
-            return Err((
-                "SBC-3002",
-                "which peer? kind and name are needed".to_owned(),
-            ));
-        }
+    let on = arguments.get("resume").is_none();
+    let name = |kind| text(kind).and_then(sbc_config::Name::new);
+    let trunk = name("trunk").map(sbc_config::PeerName::Trunk);
+    let peer = trunk.or_else(|| name("mediation").map(sbc_config::PeerName::Mediation));
+    let Some(peer) = peer else {
+        let message = "which peer? a trunk or a mediation server is needed";
+        return Err(("SBC-3002", message.to_owned()));
     };
     let known = desk.look(|engine| {
         let mut peers = engine.peers().into_iter();
@@ -185,7 +193,10 @@ fn limits(desk: &Rc<Desk>) -> Vec<sbc_call::view::Limit> {
 
 fn counters(desk: &Rc<Desk>) -> sbc_call::view::Counters {
     let mut counters = desk.look(sbc_call::Engine::counters);
-    let unsent = desk.listeners.iter().filter_map(|l| l.udp.as_ref());
+    let listeners = desk.listeners.borrow();
+    let unsent = listeners
+        .iter()
+        .filter_map(|each| each.udp.borrow().clone());
     let unsent: u64 = unsent.map(|udp| udp.unsent.get()).sum();
     counters.extend([
         ("datagrams-unsent".to_owned(), unsent),

@@ -62,15 +62,8 @@ impl Udp {
     }
 }
 
-/// Reads socket `index` of `desk` for ever.
-pub async fn read(desk: Rc<Desk>, index: usize) {
-    let Some(listener) = desk.listeners.get(index) else {
-        return;
-    };
-    let Some(udp) = &listener.udp else {
-        return;
-    };
-    let at = listener.at;
+/// Reads the socket of number `index` for ever.
+pub async fn read(desk: Rc<Desk>, index: usize, at: Socket, udp: Rc<Udp>) {
     let mut buffer = BytesMut::zeroed(ROOM);
     loop {
         if udp.socket.readable().await.is_err() {

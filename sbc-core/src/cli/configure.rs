@@ -1,0 +1,316 @@
+//! The candidate: verbs of the configuration come in, what changed goes to the
+//! node. It is private to the login; what others made live meanwhile is joined
+//! at the commit, unless both changed the same.
+
+use sbc_config::edit::{Class, Document, changes, class, compared, merge, peers_on};
+use sbc_config::{Severity, check};
+use serde_json::{Value, json};
+
+use super::ask::Unanswered;
+use super::session::Session;
+
+/// The longest time a commit waits for its confirmation, in minutes.
+pub const CONFIRM_MAX: u64 = 24 * 60;
+
+/// What is edited, and what it began from.
+#[derive(Debug)]
+pub struct Candidate {
+    pub base: Document,
+    pub revision: u64,
+    pub document: Document,
+    /// The path of `edit`.
+    pub inside: Vec<String>,
+    /// What is committed stays only while this login lives and confirms.
+    pub safe: bool,
+}
+
+/// What the node says is live.
+#[derive(Debug)]
+pub struct Live {
+    pub revision: u64,
+    pub document: Document,
+    /// Seconds until it goes back by itself.
+    pub back_in: Option<u64>,
+}
+
+/// Returns the live configuration.
+///
+/// # Errors
+/// A sentence for people.
+pub fn live(session: &mut Session) -> Result<Live, String> {
+    let answer = session.client.ask("config.live", &Value::Null);
+    let answer = answer.map_err(|why| why.to_string())?;
+    let text = answer
+        .get("toml")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Ok(Live {
+        revision: answer.get("revision").and_then(Value::as_u64).unwrap_or(0),
+        document: Document::from_toml(text).map_err(|why| why.to_string())?,
+        back_in: answer.get("back_in_secs").and_then(Value::as_u64),
+    })
+}
+
+/// Begins a candidate from what is live.
+///
+/// # Errors
+/// A sentence for people: somebody has locked it, say.
+pub fn begin(session: &mut Session, exclusive: bool, safe: bool) -> Result<(), String> {
+    if exclusive {
+        let asked = session
+            .client
+            .ask("config.lock", &json!({"user": session.user}));
+        asked.map_err(|why| why.to_string())?;
+    }
+    let live = live(session)?;
+    session.candidate = Some(Candidate {
+        base: live.document.clone(),
+        revision: live.revision,
+        document: live.document,
+        inside: Vec::new(),
+        safe,
+    });
+    Ok(())
+}
+
+impl Candidate {
+    /// Returns the words of a line behind those of `edit`.
+    pub fn path(&self, rest: &str) -> String {
+        let inside: Vec<String> = self.inside.iter().map(|word| quoted(word)).collect();
+        format!("{} {rest}", inside.join(" ")).trim().to_owned()
+    }
+
+    /// Returns whether something differs from where it began.
+    pub fn is_changed(&self) -> bool {
+        self.base != self.document
+    }
+}
+
+fn quoted(word: &str) -> String {
+    if word.contains(char::is_whitespace) {
+        format!("'{word}'")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// Returns every problem of the candidate as text, and whether one is an error.
+#[must_use]
+pub fn problems(document: &Document) -> (String, bool) {
+    let text = document.to_toml();
+    let found = check(&text).problems;
+    let mut out = String::new();
+    for problem in &found {
+        let severity = problem.severity().word();
+        out.push_str(&format!(
+            "{severity}[{}]: {}\n",
+            problem.code,
+            super::clean(&problem.message)
+        ));
+        let path = problem.path.replace('.', " ");
+        out.push_str(&format!("  --> candidate: {}\n", super::clean(&path)));
+        if let Some(help) = &problem.help {
+            out.push_str(&format!("   = help: {}\n", super::clean(help)));
+        }
+    }
+    let wrong = found
+        .iter()
+        .any(|problem| problem.severity() == Severity::Error);
+    (wrapped(&out), wrong)
+}
+
+/// Breaks lines at 80 columns.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let mut column = 0;
+        for word in line.split_inclusive(' ') {
+            if column > 0 && column + word.trim_end().len() > super::pager::COLUMNS {
+                out.truncate(out.trim_end().len());
+                out.push_str("\n     ");
+                column = 5;
+            }
+            out.push_str(word);
+            column += word.len();
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Returns what the candidate changes, and what that does to calls.
+///
+/// # Errors
+/// When the node does not answer.
+pub fn compare(session: &mut Session, against: &Document) -> Result<String, String> {
+    let Some(candidate) = &session.candidate else {
+        return Ok(String::new());
+    };
+    let found = changes(against, &candidate.document);
+    if found.is_empty() {
+        return Ok(if *against == candidate.document {
+            "no changes\n".to_owned()
+        } else {
+            "only comments and order differ\n".to_owned()
+        });
+    }
+    let worst = found.iter().map(|change| class(&change.path())).max();
+    let worst = worst.unwrap_or(Class::Value);
+    let mut peers = Vec::new();
+    for document in [&candidate.document, against] {
+        for class in [Class::Peer, Class::Path] {
+            for peer in peers_on(document, &found, class) {
+                if !peers.contains(&(class, peer.clone())) {
+                    peers.push((class, peer));
+                }
+            }
+        }
+    }
+    let text = compared(&found);
+    let calls = calls_on(session, &peers)?;
+    Ok(format!("{text}impact: {}.  {calls}\n", worst.word()))
+}
+
+fn calls_on(session: &mut Session, peers: &[(Class, (String, String))]) -> Result<String, String> {
+    let all = session.client.ask("peers.list", &Value::Null);
+    let all = all.map_err(|why| why.to_string())?;
+    let active = |kind: &str, name: &str| {
+        let rows = all.as_array().into_iter().flatten();
+        let row = rows.filter(|row| row["kind"] == kind && row["name"] == name);
+        row.filter_map(|row| row.get("active").and_then(Value::as_u64))
+            .sum::<u64>()
+    };
+    let sum = |wanted: Class| {
+        let on = peers.iter().filter(|(class, _)| *class == wanted);
+        on.map(|(_, (kind, name))| active(kind, name)).sum::<u64>()
+    };
+    let sockets = peers
+        .iter()
+        .filter(|(class, _)| *class == Class::Peer)
+        .count();
+    Ok(format!(
+        "{} calls dropped, {sockets} sockets reopened",
+        sum(Class::Path)
+    ))
+}
+
+/// How a commit is to be kept.
+#[derive(Debug, Default)]
+pub struct Wish {
+    /// Minutes until it goes back by itself.
+    pub confirm: Option<u64>,
+    pub comment: String,
+}
+
+/// Makes the candidate live.
+///
+/// # Errors
+/// A sentence for people, with every problem or every conflict.
+pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
+    // Somebody else may commit between our look and our put; then we look again.
+    const ATTEMPTS: usize = 3;
+    for _ in 0..ATTEMPTS {
+        let now = live(session)?;
+        let Some(candidate) = &session.candidate else {
+            return Err("there is no candidate".to_owned());
+        };
+        let joined = if now.revision == candidate.revision {
+            candidate.document.clone()
+        } else {
+            merge(&candidate.base, &candidate.document, &now.document).map_err(|paths| {
+                format!(
+                    "SBC-3014: revision {} changed the same:\n  {}",
+                    now.revision,
+                    paths.join("\n  ")
+                )
+            })?
+        };
+        if joined == now.document {
+            return Ok(format!("no changes; revision {} is live\n", now.revision));
+        }
+        let (text, wrong) = problems(&joined);
+        if wrong {
+            return Err(text.trim_end().to_owned());
+        }
+        let minutes = wish.confirm.or(candidate.safe.then_some(10));
+        upload(session, &joined.to_toml())?;
+        let answer = session.client.ask(
+            "config.put",
+            &json!({
+                "base": now.revision,
+                "confirm": minutes.map(|minutes| minutes * 60),
+                "comment": wish.comment,
+            }),
+        );
+        let answer = match answer {
+            Err(Unanswered::Refused { code, .. }) if code == "SBC-3013" => continue,
+            other => other.map_err(|why| why.to_string())?,
+        };
+        return Ok(text + &live_now(session, &answer, joined));
+    }
+    Err("SBC-3013: others commit all the time; try again".to_owned())
+}
+
+/// Hands over a text in parts that fit into a line.
+fn upload(session: &mut Session, text: &str) -> Result<(), String> {
+    const PART: usize = 8 * 1024;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut cut = PART.min(rest.len());
+        while !rest.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let (part, more) = rest.split_at(cut);
+        let asked = session.client.ask("config.part", &json!({ "text": part }));
+        asked.map_err(|why| why.to_string())?;
+        rest = more;
+    }
+    Ok(())
+}
+
+fn live_now(session: &mut Session, answer: &Value, document: Document) -> String {
+    let number = |field| answer.get(field).and_then(Value::as_u64);
+    let revision = number("revision").unwrap_or(0);
+    if let Some(candidate) = &mut session.candidate {
+        candidate.base = document.clone();
+        candidate.document = document;
+        candidate.revision = revision;
+    }
+    let took = number("ms").unwrap_or(0);
+    let back = number("back_in_secs").map_or_else(String::new, |secs| {
+        let (minutes, secs) = (secs / 60, secs % 60);
+        format!("  Back in {minutes}:{secs:02} unless you type 'confirm'.")
+    });
+    format!("revision {revision} is live ({took} ms).{back}\n")
+}
+
+/// Takes pasted text into the candidate: `set` lines or TOML.
+///
+/// # Errors
+/// The first line that cannot be followed; nothing is taken then.
+pub fn load(candidate: &mut Candidate, text: &str, over: bool) -> Result<(), String> {
+    let lines = text.lines().map(str::trim);
+    let mut first = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let verbs = ["set ", "delete ", "annotate "];
+    let spoken = first
+        .next()
+        .is_some_and(|line| verbs.iter().any(|verb| line.starts_with(verb)));
+    let mut next = if over {
+        Document::default()
+    } else {
+        candidate.document.clone()
+    };
+    let say = |why: sbc_config::edit::EditError| format!("SBC-3012: {why}");
+    if spoken {
+        next.follow(text).map_err(say)?;
+    } else {
+        let read = Document::from_toml(text).map_err(say)?;
+        if over {
+            next = read;
+        } else {
+            next.follow(&read.to_set().map_err(say)?).map_err(say)?;
+        }
+    }
+    candidate.document = next;
+    Ok(())
+}

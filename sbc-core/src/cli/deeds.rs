@@ -1,0 +1,350 @@
+//! What the console does by itself: each deed takes its arguments and says what
+//! came of it.
+
+use std::io::IsTerminal;
+
+use sbc_config::edit::{Document, EditError};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+
+use super::configure::{self, CONFIRM_MAX, Candidate, Wish};
+use super::editor::help_for;
+use super::grammar::{Mode, ROWS};
+use super::here::Here;
+use super::pipe::{PIPES, Pipe};
+use super::session::{Outcome, Session};
+use super::terminal;
+
+/// Octets that are taken from a paste.
+const PASTE_MAX: u64 = sbc_config::MAX_FILE as u64;
+
+const MENU: &str = "\
+ 1 show trunks        are the providers there
+ 2 show mediation     are the Mediation Servers there
+ 3 show calls         who talks
+ 4 show call history  who talked, and what went wrong
+ 5 show call N        the ladder of call N
+ 6 show alarms        what is wrong
+ 7 show configuration what the node was told
+ 8 configure          tell it something else
+ 9 help               how this console works
+";
+
+const HELP: &str = "\
+Any word may be shortened while it is the only one.  Tab completes, '?' shows
+what can follow.  '| match RE' and its kin filter what is shown:
+";
+
+type Words = Map<String, Value>;
+
+/// Does one deed.
+pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) -> Outcome {
+    let done = match here {
+        Here::Exit => return leave(session),
+        Here::Leave => return go_out(session),
+        Here::Lock => {
+            session.locked = true;
+            return Outcome::Nothing;
+        }
+        Here::Monitor(command) => return terminal::monitor(session, command),
+        Here::Configure => configure::begin(session, flag(words, "exclusive"), flag(words, "safe"))
+            .map(|()| String::new()),
+        Here::ShowLive => show_live(session, words, pipes),
+        Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
+        Here::SecretSet => secret(session, words),
+        Here::UserPassword => password(session, words),
+        Here::SetPaging => {
+            session.paging = flag(words, "on");
+            Ok(String::new())
+        }
+        Here::SetWidth => terminal::set_width(number(words, "size")),
+        Here::Resize => terminal::probe(),
+        Here::History => Ok(session
+            .history
+            .iter()
+            .map(|line| format!("{line}\n"))
+            .collect()),
+        Here::Menu => Ok(MENU.to_owned()),
+        Here::Help => Ok(help(session.mode(), text(words, "topic"))),
+        Here::Explain => explain(text(words, "code")),
+        Here::Run => return session.line_in(Mode::Operational, text(words, "command")),
+        Here::Commit | Here::CommitConfirmed => commit(session, here, words),
+        Here::Confirm => confirm(session),
+        Here::Status => status(session),
+        Here::Compare => compare(session, words),
+        Here::Rollback => rollback(session, words),
+        other => match &mut session.candidate {
+            Some(candidate) => edit(candidate, other, words, pipes),
+            None => Ok(String::new()),
+        },
+    };
+    match done {
+        Ok(text) if text.is_empty() => Outcome::Nothing,
+        Ok(text) => Outcome::Said(text),
+        Err(why) => Outcome::Refused(why),
+    }
+}
+
+fn flag(words: &Words, name: &str) -> bool {
+    words.contains_key(name)
+}
+
+fn text<'w>(words: &'w Words, name: &str) -> &'w str {
+    words.get(name).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn number(words: &Words, name: &str) -> Option<u64> {
+    words.get(name).and_then(Value::as_u64)
+}
+
+fn leave(session: &mut Session) -> Outcome {
+    session.candidate = None;
+    Outcome::Leave
+}
+
+/// Leaves the table of `edit`, else the configuration; unsaved changes ask for a
+/// word.
+fn go_out(session: &mut Session) -> Outcome {
+    let Some(candidate) = &mut session.candidate else {
+        return Outcome::Leave;
+    };
+    if candidate.inside.pop().is_some() {
+        candidate.inside.clear();
+        return Outcome::Nothing;
+    }
+    if candidate.is_changed() && session.interactive {
+        return Outcome::Refused("there are changes: 'commit' or 'discard' first".to_owned());
+    }
+    let _unlocked = session.client.ask("config.unlock", &Value::Null);
+    session.candidate = None;
+    Outcome::Nothing
+}
+
+fn spelt(document: &Document, pipes: &[Pipe]) -> Result<String, String> {
+    for pipe in pipes {
+        match pipe {
+            Pipe::Json => return Ok(document.to_json()),
+            Pipe::Set => return document.to_set().map_err(|why| why.to_string()),
+            _ => {}
+        }
+    }
+    Ok(document.to_toml())
+}
+
+fn part(document: &Document, path: &str) -> Result<Document, String> {
+    if path.is_empty() {
+        return Ok(document.clone());
+    }
+    document.part(path).map_err(|why| why.to_string())
+}
+
+fn show_live(session: &mut Session, words: &Words, pipes: &[Pipe]) -> Result<String, String> {
+    let live = configure::live(session)?;
+    spelt(&part(&live.document, text(words, "path"))?, pipes)
+}
+
+fn edit(
+    candidate: &mut Candidate,
+    here: Here,
+    words: &Words,
+    pipes: &[Pipe],
+) -> Result<String, String> {
+    let path = candidate.path(text(words, "path"));
+    let document = &mut candidate.document;
+    let (kind, name, other) = (
+        text(words, "kind"),
+        text(words, "name"),
+        text(words, "othername"),
+    );
+    let done: Result<(), EditError> = match here {
+        Here::Set => document.set(&path),
+        Here::Delete => document.delete(&path),
+        Here::Rename => document.rename(kind, name, other),
+        Here::Copy => document.copy(kind, name, other),
+        Here::Insert => document.insert_route(name, flag(words, "before"), other),
+        Here::Annotate => document.annotate(&path),
+        Here::Activate => document.activate(&path, true),
+        Here::Deactivate => document.activate(&path, false),
+        Here::Edit => {
+            let typed = super::grammar::split(&path);
+            // A table that is not there yet is made when something is set in it.
+            candidate.inside = typed.into_iter().map(|word| word.text).collect();
+            Ok(())
+        }
+        Here::Up => {
+            candidate.inside.pop();
+            Ok(())
+        }
+        Here::Top => {
+            candidate.inside.clear();
+            Ok(())
+        }
+        Here::ShowCandidate => return spelt(&part(document, &path)?, pipes),
+        Here::Validate => {
+            let (text, wrong) = configure::problems(document);
+            return match (wrong, text.is_empty()) {
+                (true, _) => Err(text.trim_end().to_owned()),
+                (false, true) => Ok("no problems\n".to_owned()),
+                (false, false) => Ok(text),
+            };
+        }
+        Here::Discard => {
+            candidate.document = candidate.base.clone();
+            Ok(())
+        }
+        Here::Load => return load(candidate, flag(words, "override")),
+        _ => Ok(()),
+    };
+    done.map(|()| String::new())
+        .map_err(|why| format!("SBC-3012: {why}"))
+}
+
+/// Reads until Ctrl-D without an echo, then says how much came and its hash.
+fn load(candidate: &mut Candidate, over: bool) -> Result<String, String> {
+    let people = std::io::stdin().is_terminal();
+    if people {
+        println!("paste set lines or TOML, then Ctrl-D on a line of its own");
+    }
+    let text = terminal::paste(PASTE_MAX).map_err(|error| error.to_string())?;
+    configure::load(candidate, &text, over)?;
+    let hash = Sha256::digest(text.as_bytes());
+    let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("{} octets, SHA-256 {hash}\n", text.len()))
+}
+
+fn commit(session: &mut Session, here: Here, words: &Words) -> Result<String, String> {
+    let confirm = match here {
+        Here::CommitConfirmed => Some(number(words, "minutes").unwrap_or(10)),
+        _ => None,
+    };
+    if confirm.is_some_and(|minutes| minutes == 0 || minutes > CONFIRM_MAX) {
+        return Err(format!(
+            "a commit is confirmed within 1 to {CONFIRM_MAX} minutes"
+        ));
+    }
+    let comment = text(words, "text").trim_matches(['"', '\'']).to_owned();
+    configure::commit(session, &Wish { confirm, comment })
+}
+
+fn confirm(session: &mut Session) -> Result<String, String> {
+    let answer = session.client.ask("config.confirm", &Value::Null);
+    let answer = answer.map_err(|why| why.to_string())?;
+    let revision = answer.get("revision").and_then(Value::as_u64).unwrap_or(0);
+    Ok(format!("revision {revision} kept; boot uses it.\n"))
+}
+
+fn status(session: &mut Session) -> Result<String, String> {
+    let live = configure::live(session)?;
+    let back = match live.back_in {
+        Some(secs) => format!("goes back in {secs} s unless confirmed"),
+        None => "confirmed".to_owned(),
+    };
+    let own = session.candidate.as_ref().map_or(String::new(), |own| {
+        let changed = if own.is_changed() {
+            "changed"
+        } else {
+            "unchanged"
+        };
+        format!("candidate: from revision {}, {changed}\n", own.revision)
+    });
+    Ok(format!("live: revision {}, {back}\n{own}", live.revision))
+}
+
+fn revision(session: &mut Session, revision: u64) -> Result<Document, String> {
+    let answer = session
+        .client
+        .ask("config.revision", &json!({ "revision": revision }));
+    let answer = answer.map_err(|why| why.to_string())?;
+    let text = answer
+        .get("toml")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Document::from_toml(text).map_err(|why| why.to_string())
+}
+
+fn compare(session: &mut Session, words: &Words) -> Result<String, String> {
+    let against = match number(words, "revision") {
+        Some(number) => revision(session, number)?,
+        None => configure::live(session)?.document,
+    };
+    configure::compare(session, &against)
+}
+
+/// Without a number: the revision before the live one.
+fn rollback(session: &mut Session, words: &Words) -> Result<String, String> {
+    let wanted = match number(words, "revision") {
+        Some(number) => number,
+        None => configure::live(session)?.revision.saturating_sub(1),
+    };
+    let document = revision(session, wanted)?;
+    if let Some(candidate) = &mut session.candidate {
+        candidate.document = document;
+    }
+    Ok(format!(
+        "the candidate is revision {wanted}; 'compare', then 'commit'\n"
+    ))
+}
+
+fn typed(question: &str) -> Result<String, String> {
+    let typed = terminal::secret(question).map_err(|error| error.to_string())?;
+    typed.ok_or_else(|| "nothing was typed".to_owned())
+}
+
+fn secret(session: &mut Session, words: &Words) -> Result<String, String> {
+    let name = text(words, "secret");
+    let value = typed("Value: ")?;
+    let ask = json!({ "secret": name, "value": value });
+    let asked = session.client.ask("secrets.set", &ask);
+    asked.map_err(|why| why.to_string())?;
+    Ok(format!("secret {} is kept\n", super::clean(name)))
+}
+
+fn password(session: &mut Session, words: &Words) -> Result<String, String> {
+    let user = text(words, "user");
+    let first = typed("New password: ")?;
+    if typed("Again: ")? != first {
+        return Err("the two differ; nothing was changed".to_owned());
+    }
+    let asked = session.client.ask(
+        "users.password",
+        &json!({ "user": user, "password": first }),
+    );
+    asked.map_err(|why| why.to_string())?;
+    Ok(format!("{} has a new password\n", super::clean(user)))
+}
+
+fn explain(text: &str) -> Result<String, String> {
+    let code = sbc_config::Code::parse(text);
+    let code = code.ok_or_else(|| format!("there is no code {}", super::clean(text)))?;
+    Ok(format!("{code}  {}\n{}", code.title(), code.explanation()))
+}
+
+fn help(mode: Mode, topic: &str) -> String {
+    let topic = topic.trim();
+    let mut out = String::new();
+    if topic.is_empty() {
+        out.push_str(HELP);
+        for (syntax, help) in PIPES {
+            out.push_str(&super::two_columns(&format!("| {syntax}"), help));
+        }
+        out.push('\n');
+        for (word, help) in help_for(mode, "", "") {
+            out.push_str(&super::two_columns(&word, &help));
+        }
+        return out;
+    }
+    let rows = ROWS
+        .iter()
+        .filter(|row| row.mode == mode && row.syntax.starts_with(topic));
+    for row in rows {
+        out.push_str(&format!("{}\n", row.syntax));
+        out.push_str(&super::two_columns(
+            "",
+            &format!("{} ({})", row.help, row.role.word()),
+        ));
+    }
+    if out.is_empty() {
+        out = format!("no command begins with '{}'\n", super::clean(topic));
+    }
+    out
+}

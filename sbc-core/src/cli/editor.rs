@@ -1,0 +1,329 @@
+//! The line editor: keys come in, lines go out. It never asks the terminal
+//! anything, and no byte of the wire ends a login.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustyline::completion::Completer;
+use rustyline::config::Configurer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::{History, MemHistory};
+use rustyline::validate::Validator;
+use rustyline::{
+    Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event, EventContext,
+    EventHandler, Helper, KeyEvent, RepeatCount,
+};
+
+use super::grammar::{Mode, completions, following};
+use super::pager;
+
+/// Lines of the history.
+const HISTORY: usize = 500;
+
+/// Bad lines in a row after which the speed of the line is doubted.
+const NOISE: u32 = 3;
+
+/// Errors in a row after which the terminal is gone.
+const GONE: u32 = 20;
+
+/// What the editor knows of the session.
+#[derive(Clone, Debug)]
+pub struct Shared(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    mode: Mutex<Mode>,
+    /// The words in front of what is typed, inside `edit`.
+    inside: Mutex<String>,
+    /// When a key was last pressed, in milliseconds since `began`.
+    pressed: AtomicU64,
+    began: Instant,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self(Arc::new(Inner {
+            mode: Mutex::new(Mode::Operational),
+            inside: Mutex::default(),
+            pressed: AtomicU64::new(0),
+            began: Instant::now(),
+        }))
+    }
+}
+
+impl Shared {
+    /// Notes behind which prompt, and in which table, the next line is typed.
+    pub fn stand(&self, mode: Mode, inside: &str) {
+        if let Ok(mut own) = self.0.mode.lock() {
+            *own = mode;
+        }
+        if let Ok(mut own) = self.0.inside.lock() {
+            inside.clone_into(&mut own);
+        }
+    }
+
+    /// Notes that somebody is there.
+    pub fn touch(&self) {
+        let millis = u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.pressed.store(millis, Ordering::Relaxed);
+    }
+
+    /// Returns how long nobody pressed a key.
+    #[must_use]
+    pub fn idle(&self) -> Duration {
+        let pressed = Duration::from_millis(self.0.pressed.load(Ordering::Relaxed));
+        self.0.began.elapsed().saturating_sub(pressed)
+    }
+
+    fn mode(&self) -> Mode {
+        self.0.mode.lock().map_or(Mode::Operational, |mode| *mode)
+    }
+
+    fn inside(&self) -> String {
+        self.0
+            .inside
+            .lock()
+            .map_or_else(|_| String::new(), |text| text.clone())
+    }
+}
+
+/// Returns what can follow `line`, with help: words of the tree, and keys of the
+/// file behind a verb of the configuration.
+#[must_use]
+pub fn help_for(mode: Mode, inside: &str, line: &str) -> Vec<(String, String)> {
+    let (command, pipes) = super::pipe::cut(line);
+    if !pipes.is_empty() {
+        let pipes = super::pipe::PIPES.into_iter();
+        return pipes
+            .map(|(word, help)| (word.to_owned(), help.to_owned()))
+            .collect();
+    }
+    // The blank behind the last word says that it is whole.
+    let line = if command.is_empty() {
+        command
+    } else {
+        line.trim_start()
+    };
+    let mut found = following(mode, line);
+    if let Some((path, part)) = file_path(mode, inside, line) {
+        let words: Vec<&str> = path.split_whitespace().collect();
+        let keys = sbc_config::edit::help(&words).into_iter();
+        found = keys
+            .filter(|(word, _)| word.starts_with('<') || word.starts_with(part))
+            .collect();
+    }
+    found
+}
+
+/// Returns the path of the file that is being typed, and its last, unfinished
+/// word.
+fn file_path<'l>(mode: Mode, inside: &str, line: &'l str) -> Option<(String, &'l str)> {
+    const VERBS: [&str; 7] = [
+        "set",
+        "delete",
+        "edit",
+        "annotate",
+        "activate",
+        "deactivate",
+        "show",
+    ];
+    let (verb, rest) = line.split_once(' ')?;
+    if mode != Mode::Configuration || !VERBS.contains(&verb) {
+        return None;
+    }
+    let (whole, part) = rest.rsplit_once(' ').unwrap_or(("", rest));
+    Some((format!("{inside} {whole}"), part))
+}
+
+#[derive(Debug)]
+struct Hand(Shared);
+
+impl Helper for Hand {}
+impl Validator for Hand {}
+
+impl Highlighter for Hand {
+    fn highlight_hint<'h>(&self, hint: &'h str) -> Cow<'h, str> {
+        Cow::Borrowed(hint)
+    }
+}
+
+impl Hinter for Hand {
+    type Hint = String;
+
+    /// Asked at every key: that is how the editor knows that somebody is there.
+    fn hint(&self, _line: &str, _pos: usize, _: &Context<'_>) -> Option<String> {
+        self.0.touch();
+        None
+    }
+}
+
+impl Completer for Hand {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        pos: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let line = line.get(..pos).unwrap_or_default();
+        let mode = self.0.mode();
+        if let Some((path, part)) = file_path(mode, &self.0.inside(), line) {
+            let words: Vec<&str> = path.split_whitespace().collect();
+            let keys = sbc_config::edit::help(&words)
+                .into_iter()
+                .map(|(word, _)| word);
+            let fits = |word: &String| !word.starts_with('<') && word.starts_with(part);
+            let found: Vec<String> = keys.filter(fits).collect();
+            return Ok((pos - part.len(), spaced(found)));
+        }
+        let (start, found) = completions(mode, line);
+        Ok((start, spaced(found)))
+    }
+}
+
+/// A word that is the only one is followed by a blank.
+fn spaced(mut words: Vec<String>) -> Vec<String> {
+    if let [one] = words.as_mut_slice() {
+        one.push(' ');
+    }
+    words
+}
+
+/// `?` prints help, unless it stands in quotes.
+struct Question(Shared);
+
+impl ConditionalEventHandler for Question {
+    fn handle(
+        &self,
+        _: &Event,
+        _: RepeatCount,
+        _: bool,
+        context: &EventContext<'_>,
+    ) -> Option<Cmd> {
+        let line = context.line().get(..context.pos()).unwrap_or_default();
+        let quotes = line.chars().filter(|c| *c == '"' || *c == '\'').count();
+        if quotes % 2 == 1 {
+            return None;
+        }
+        let mut text = String::from("?\n");
+        for (word, help) in help_for(self.0.mode(), &self.0.inside(), line) {
+            text.push_str(&super::two_columns(&word, &help));
+        }
+        print!("{text}");
+        let _closed = std::io::Write::flush(&mut std::io::stdout());
+        Some(Cmd::Repaint)
+    }
+}
+
+/// What came of one line.
+#[derive(Debug, Eq, PartialEq)]
+pub enum Typed {
+    Line(String),
+    /// Ctrl-C, or noise: nothing was said.
+    Nothing,
+    /// Ctrl-D on an empty line.
+    End,
+    /// There is no terminal any more.
+    Gone,
+}
+
+/// The editor of one login.
+pub struct Keys {
+    editor: Editor<Hand, MemHistory>,
+    noise: u32,
+    errors: u32,
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Keys")
+            .field("noise", &self.noise)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Keys {
+    /// Opens the editor on standard input and output.
+    ///
+    /// # Errors
+    /// When there is no terminal.
+    pub fn open(shared: &Shared) -> rustyline::Result<Self> {
+        let mut config = Config::builder()
+            .completion_type(CompletionType::List)
+            .bracketed_paste(false)
+            .auto_add_history(false)
+            .max_history_size(HISTORY)?;
+        config.enable_synchronized_output(false);
+        let config = config.build();
+        let history = MemHistory::with_config(&config);
+        let mut editor = Editor::with_history(config, history)?;
+        editor.set_helper(Some(Hand(shared.clone())));
+        let question = EventHandler::Conditional(Box::new(Question(shared.clone())));
+        editor.bind_sequence(KeyEvent::from('?'), question);
+        // A stray Ctrl-Z or Ctrl-\ stops nothing.
+        for key in ['Z', '\\'] {
+            editor.bind_sequence(KeyEvent::ctrl(key), EventHandler::Simple(Cmd::Noop));
+        }
+        shared.touch();
+        Ok(Self {
+            editor,
+            noise: 0,
+            errors: 0,
+        })
+    }
+
+    /// Reads one line behind `prompt`.
+    pub fn line(&mut self, prompt: &str) -> Typed {
+        pager::INTERRUPTED.store(false, Ordering::Relaxed);
+        match self.editor.readline(prompt) {
+            Ok(line) => {
+                (self.noise, self.errors) = (0, 0);
+                Typed::Line(line)
+            }
+            Err(ReadlineError::Interrupted) => Typed::Nothing,
+            Err(ReadlineError::Eof) => Typed::End,
+            Err(error) => self.stumble(&error),
+        }
+    }
+
+    /// A byte that is no text is noise: the line is empty, the login stays.
+    fn stumble(&mut self, error: &ReadlineError) -> Typed {
+        self.errors += 1;
+        let gone = matches!(error, ReadlineError::Io(error)
+            if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()));
+        if gone || self.errors > GONE {
+            return Typed::Gone;
+        }
+        self.noise += 1;
+        println!("?");
+        if self.noise >= NOISE {
+            println!("line noise? expected 115200 8N1");
+            self.noise = 0;
+        }
+        Typed::Nothing
+    }
+
+    /// Adds a line to the history; one that could hold a secret is not added.
+    pub fn remember(&mut self, line: &str) {
+        if !line.trim().is_empty() && !line.contains("secret") && !line.contains("password") {
+            let _full = self.editor.history_mut().add(line);
+        }
+    }
+
+    /// Returns the lines of the history.
+    pub fn history(&self) -> Vec<String> {
+        let history = self.editor.history();
+        let lines = (0..history.len()).filter_map(|at| {
+            let found = history
+                .get(at, rustyline::history::SearchDirection::Forward)
+                .ok()?;
+            Some(found?.entry.into_owned())
+        });
+        lines.collect()
+    }
+}

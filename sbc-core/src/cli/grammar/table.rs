@@ -1,0 +1,513 @@
+//! Every command: its words, who may use it, what it does, a sentence of help,
+//! and the form of its answer.
+
+use super::super::here::Here;
+use super::super::table as views;
+use super::Act::{self, Ask, Later};
+use super::Mode::{Configuration, Operational};
+use super::Role::{Admin, Monitor, Operator};
+use super::{Mode, Role, Row};
+
+const CALLS: &str =
+    "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b}]";
+const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n?}]";
+const LADDER: &str = "{call:n id:s peers:[{name:s place:s}] rungs:[{at:{secs:n nanos:n} side:s ours:b what:s sdp:b note:s message:s}] more:n end:s}";
+const DONE: &str = "{done:s}";
+const REVISIONS: &str =
+    "[{revision:n hash:s author:s channel:s time:n comment:s confirmed:b live:b}]";
+const LIVE: &str = "{revision:n}";
+
+const fn row(
+    mode: Mode,
+    role: Role,
+    syntax: &'static str,
+    act: Act,
+    form: &'static str,
+    help: &'static str,
+) -> Row {
+    Row {
+        mode,
+        role,
+        syntax,
+        help,
+        act,
+        form,
+    }
+}
+
+const fn see(syntax: &'static str, act: Act, form: &'static str, help: &'static str) -> Row {
+    row(Operational, Monitor, syntax, act, form, help)
+}
+
+const fn run(syntax: &'static str, act: Act, form: &'static str, help: &'static str) -> Row {
+    row(Operational, Operator, syntax, act, form, help)
+}
+
+const fn own(syntax: &'static str, act: Act, form: &'static str, help: &'static str) -> Row {
+    row(Operational, Admin, syntax, act, form, help)
+}
+
+const fn edit(syntax: &'static str, here: Here, help: &'static str) -> Row {
+    row(Configuration, Admin, syntax, Act::Here(here), "", help)
+}
+
+const fn here(syntax: &'static str, here: Here, help: &'static str) -> Row {
+    row(Operational, Monitor, syntax, Act::Here(here), "", help)
+}
+
+/// The tree.
+pub const ROWS: &[Row] = &[
+    see(
+        "show version",
+        Ask("version", views::version),
+        "{version:s}",
+        "the version that runs",
+    ),
+    see(
+        "show uptime",
+        Ask("system.uptime", views::facts),
+        "{node_secs:n machine_secs:n}",
+        "how long the node and the machine have been up",
+    ),
+    see(
+        "show system",
+        Ask("system.show", views::facts),
+        "{hostname:s version:s revision:n pid:n load:s memory_free_kib:n}",
+        "the node at a glance",
+    ),
+    see(
+        "show clock",
+        Ask("system.clock", views::facts),
+        "{utc:s epoch_secs:n timezone:s}",
+        "the time of the node",
+    ),
+    see("show boot", Later, "", "how the node started"),
+    see(
+        "show users",
+        Ask("users.list", views::users),
+        "[{user:s role:s line:s since_secs:n idle_secs:n}]",
+        "who is logged in",
+    ),
+    see(
+        "show limits",
+        Ask("limits.list", views::limits),
+        "[{name:s used:n limit:n hits:n}]",
+        "every cap, what is used of it, how often it was hit",
+    ),
+    see(
+        "show counters",
+        Ask("counters.list", views::counters),
+        "[[s n]]",
+        "what was counted since the start",
+    ),
+    see(
+        "show held",
+        Ask("held.list", views::held),
+        "[n]",
+        "calls, transactions, tags, requests and ports in use",
+    ),
+    see(
+        "show audit [last COUNT]",
+        Ask("audit.list", views::audit),
+        "[{number:n time:n who:s line:s what:s hash:s}]",
+        "what was done, by whom, from where",
+    ),
+    see(
+        "show audit verify",
+        Ask("audit.verify", views::facts),
+        "{records:n fine:b first_bad:n? why:s? head:s}",
+        "whether a record was altered or deleted, and which",
+    ),
+    see(
+        "show alarms",
+        Ask("alarms.list", views::alarms),
+        "[{id:s subject:s severity:s since_secs:n text:s meaning:s look:s acknowledged:b}]",
+        "alarms that are raised",
+    ),
+    see(
+        "show alarms history",
+        Ask("alarms.history", views::alarm_history),
+        "[{id:s subject:s severity:s time:n raised:b text:s}]",
+        "alarms that were raised and cleared",
+    ),
+    see(
+        "show calls [trunk TRUNK]",
+        Ask("calls.list", views::calls),
+        CALLS,
+        "calls that are up",
+    ),
+    see(
+        "show call CALL [ladder]",
+        Ask("calls.show", views::ladder),
+        LADDER,
+        "the ladder of a call",
+    ),
+    run(
+        "show call CALL messages",
+        Ask("calls.reveal", views::messages),
+        LADDER,
+        "every message of a call",
+    ),
+    see(
+        "show call CALL media",
+        Ask("history.media", views::media),
+        "{call:n sides:[{side:s rx:n tx:n lost:n late:n unexpected:n jitter_ms:f mos:f?}]}",
+        "what was counted of the media of a call that ended",
+    ),
+    run(
+        "show call CALL reveal",
+        Ask("history.reveal", views::facts),
+        "{call:n from:s to:s}",
+        "the whole numbers of a call that ended; goes to the audit log",
+    ),
+    see(
+        "show call history [last COUNT|trunk TRUNK|number NUMBER|failed]",
+        Ask("history.list", views::history),
+        "[{call:n id:s end:n direction:s from:s to:s trunk:s mediation:s secs:n sip_code:n sbc_code:n released_by:s mos:f?}]",
+        "calls that ended, the latest first",
+    ),
+    run(
+        "show call CALL export text",
+        Ask("calls.show", views::ladder),
+        LADDER,
+        "the ladder as text",
+    ),
+    run(
+        "show call CALL export svg",
+        Ask("calls.show", views::image),
+        LADDER,
+        "the ladder as an image",
+    ),
+    run(
+        "show call CALL export json",
+        Ask("calls.reveal", views::raw),
+        LADDER,
+        "the ladder with all messages",
+    ),
+    run(
+        "show call CALL export pcapng",
+        Ask("calls.reveal", views::pcapng),
+        LADDER,
+        "the messages as a capture file, in base64",
+    ),
+    see(
+        "show trunks",
+        Ask("peers.list", views::trunks),
+        PEERS,
+        "providers: state, calls, OPTIONS",
+    ),
+    see(
+        "show mediation",
+        Ask("peers.list", views::mediation),
+        PEERS,
+        "Mediation Servers: state, calls, OPTIONS",
+    ),
+    see(
+        "show route NUMBER [from PEER]",
+        Ask("route.show", views::routes),
+        "[{from:s route:s to:[s]}]",
+        "where a call to a number would go",
+    ),
+    see(
+        "show numbers test",
+        Later,
+        "",
+        "what the number rules make of a number",
+    ),
+    see("show interfaces", Later, "", "ports, VLANs, their counters"),
+    see("show arp", Later, "", "neighbours"),
+    see("show ip-routes", Later, "", "routes of each zone"),
+    see(
+        "show tunnels [TUNNEL]",
+        Later,
+        "",
+        "tunnels: state, rekeying, gaps",
+    ),
+    see(
+        "show isolation [counters]",
+        Later,
+        "",
+        "each rule of the fence with its counter",
+    ),
+    see(
+        "show bandwidth [TRUNK]",
+        Later,
+        "",
+        "what calls take of their path",
+    ),
+    see("show log", Later, "", "the log"),
+    see("show stats (sip|rtp)", Later, "", "counters over time"),
+    see(
+        "show cdr [last COUNT]",
+        Ask("history.records", views::raw),
+        "",
+        "call records as they are written",
+    ),
+    see(
+        "show support contents",
+        Ask("support.contents", views::lines),
+        "[s]",
+        "what a support bundle holds",
+    ),
+    see(
+        "show configuration [PATH...]",
+        Act::Here(Here::ShowLive),
+        "",
+        "the live configuration",
+    ),
+    run(
+        "show rollback [REVISION]",
+        Ask("config.revisions", views::revisions),
+        REVISIONS,
+        "the revisions that are kept",
+    ),
+    own(
+        "show secrets",
+        Ask("secrets.list", views::secrets),
+        "[{name:s octets:n}]",
+        "names of the secrets, never their values",
+    ),
+    see(
+        "monitor calls",
+        Act::Here(Here::Monitor("show calls")),
+        "",
+        "calls that are up, again and again until Ctrl-C",
+    ),
+    see(
+        "monitor trunks",
+        Act::Here(Here::Monitor("show trunks")),
+        "",
+        "providers, again and again until Ctrl-C",
+    ),
+    see(
+        "monitor dashboard",
+        Later,
+        "",
+        "the whole node on one screen",
+    ),
+    see(
+        "monitor interfaces",
+        Later,
+        "",
+        "interfaces, again and again",
+    ),
+    run("ping HOST", Later, "", "ask a host for an echo"),
+    run("traceroute HOST", Later, "", "the way to a host"),
+    run("test options PEER", Later, "", "ask a peer for its options"),
+    run(
+        "test call from MEDIATION to NUMBER",
+        Later,
+        "",
+        "place a call without a caller",
+    ),
+    run(
+        "test tunnel TUNNEL",
+        Later,
+        "",
+        "what a tunnel needs of the firewalls on its way",
+    ),
+    run(
+        "test config",
+        Ask("config.check", views::problems),
+        "{problems:[s]}",
+        "check the live configuration again",
+    ),
+    run("capture start NAME", Later, "", "record packets"),
+    run("capture list", Later, "", "recordings"),
+    run(
+        "clear call CALL",
+        Ask("calls.clear", views::facts),
+        "{cleared:n}",
+        "end a call on both sides",
+    ),
+    run(
+        "clear alarm ALARM",
+        Ask("alarms.acknowledge", views::done),
+        DONE,
+        "acknowledge an alarm; it stays raised",
+    ),
+    run(
+        "trunk TRUNK (drain|resume)",
+        Ask("peers.drain", views::facts),
+        "{drained:b}",
+        "no new calls for a provider, or calls again",
+    ),
+    run(
+        "mediation MEDIATION (drain|resume)",
+        Ask("peers.drain", views::facts),
+        "{drained:b}",
+        "no new calls for a Mediation Server, or calls again",
+    ),
+    run(
+        "set log debug (call CALL|number NUMBER|peer PEER)",
+        Later,
+        "",
+        "log one call, number or peer in detail",
+    ),
+    row(
+        Operational,
+        Admin,
+        "configure [exclusive|safe]",
+        Act::Here(Here::Configure),
+        "",
+        "edit the configuration",
+    ),
+    own(
+        "confirm",
+        Ask("config.confirm", views::facts),
+        LIVE,
+        "keep what was committed",
+    ),
+    own(
+        "request support bundle",
+        Ask("support.bundle", views::raw),
+        "",
+        "everything a supporter wants, numbers and secrets masked",
+    ),
+    own(
+        "request backup",
+        Act::Here(Here::Backup),
+        "",
+        "the configuration as text to keep elsewhere",
+    ),
+    own(
+        "request secret set SECRET",
+        Act::Here(Here::SecretSet),
+        "",
+        "type the value of a secret; it is not shown",
+    ),
+    own(
+        "request secret delete SECRET",
+        Ask("secrets.delete", views::done),
+        DONE,
+        "forget a secret",
+    ),
+    own(
+        "request user password USER",
+        Act::Here(Here::UserPassword),
+        "",
+        "set the password of a user",
+    ),
+    own(
+        "request certificate (new-csr|import|renew)",
+        Later,
+        "",
+        "our certificates",
+    ),
+    own(
+        "request image (list|verify|activate|rollback)",
+        Later,
+        "",
+        "firmware",
+    ),
+    own("request reboot", Later, "", "start the machine again"),
+    own("request shutdown", Later, "", "turn the machine off"),
+    own("request factory-reset", Later, "", "forget everything"),
+    here(
+        "set cli paging (on|off)",
+        Here::SetPaging,
+        "stop at each screen, or not",
+    ),
+    here(
+        "set cli width SIZE",
+        Here::SetWidth,
+        "columns of this terminal",
+    ),
+    here("resize", Here::Resize, "ask the terminal for its size"),
+    here("history", Here::History, "what was typed"),
+    here("menu", Here::Menu, "nine things to begin with"),
+    here(
+        "help [TOPIC...]",
+        Here::Help,
+        "how to use this console, or a command",
+    ),
+    here(
+        "explain CODE",
+        Here::Explain,
+        "what a code means, how to see it, how to fix it",
+    ),
+    here("lock", Here::Lock, "ask for the password again"),
+    here("exit", Here::Exit, "leave"),
+    edit("set PATH...", Here::Set, "give a key a value"),
+    edit("delete PATH...", Here::Delete, "take a key or a table away"),
+    edit(
+        "rename KIND NAME to OTHERNAME",
+        Here::Rename,
+        "give a named table another name, also where it is used",
+    ),
+    edit(
+        "copy KIND NAME to OTHERNAME",
+        Here::Copy,
+        "make another named table like this one",
+    ),
+    edit(
+        "insert route NAME (before|after) OTHERNAME",
+        Here::Insert,
+        "put a route before or after another",
+    ),
+    edit(
+        "annotate PATH...",
+        Here::Annotate,
+        "put a comment above a key or table",
+    ),
+    edit(
+        "activate PATH...",
+        Here::Activate,
+        "use a named table again",
+    ),
+    edit(
+        "deactivate PATH...",
+        Here::Deactivate,
+        "set a named table aside",
+    ),
+    edit("edit PATH...", Here::Edit, "go into a table"),
+    edit("up", Here::Up, "go out of a table"),
+    edit("top", Here::Top, "go out of all tables"),
+    edit("show [PATH...]", Here::ShowCandidate, "the candidate"),
+    edit(
+        "compare [REVISION]",
+        Here::Compare,
+        "what the candidate changes, and what that does to calls",
+    ),
+    edit("run COMMAND...", Here::Run, "an operational command"),
+    edit(
+        "load (merge|override) terminal",
+        Here::Load,
+        "take set lines or TOML until Ctrl-D",
+    ),
+    edit("validate", Here::Validate, "check the candidate"),
+    edit(
+        "commit [comment TEXT...]",
+        Here::Commit,
+        "make the candidate live, and keep it",
+    ),
+    edit("commit check", Here::Validate, "check the candidate"),
+    edit(
+        "commit confirmed [MINUTES] [comment TEXT...]",
+        Here::CommitConfirmed,
+        "make it live, and go back unless confirm follows",
+    ),
+    edit("confirm", Here::Confirm, "keep what was committed"),
+    edit(
+        "rollback [REVISION]",
+        Here::Rollback,
+        "bring an earlier revision into the candidate",
+    ),
+    edit(
+        "discard",
+        Here::Discard,
+        "forget the changes of the candidate",
+    ),
+    edit(
+        "status",
+        Here::Status,
+        "which revision is live, and who edits",
+    ),
+    edit("explain CODE", Here::Explain, "what a code means"),
+    edit(
+        "help [TOPIC...]",
+        Here::Help,
+        "how to use this console, or a command",
+    ),
+    edit("exit", Here::Leave, "leave the table or the configuration"),
+];

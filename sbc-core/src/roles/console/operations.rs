@@ -1,0 +1,377 @@
+//! What the console answers by itself or through `init`: an operation and its
+//! arguments come in, JSON or a refusal with its code goes out.
+
+use std::rc::Rc;
+
+use sbc_config::edit::Document;
+use sbc_config::{Name, PeerName};
+use sbc_core::cli::grammar::{Act, ROWS, Role};
+use serde_json::{Map, Value, json};
+
+use super::caller::Caller;
+use super::room::Room;
+use super::{audit, history, login};
+use crate::ipc::{ConfigOrder, FromChild};
+
+/// An answer, or a code and a sentence.
+pub type Answered = Result<Value, (String, String)>;
+
+/// Octets of the text in one word to `init`.
+const PAGE: usize = 32 * 1024;
+
+/// Operations without a command of their own, and who may ask for them.
+const OTHERS: [(&str, Role); 9] = [
+    ("config.live", Role::Monitor),
+    ("config.revision", Role::Operator),
+    ("config.part", Role::Admin),
+    ("config.put", Role::Admin),
+    ("config.lock", Role::Admin),
+    ("config.unlock", Role::Admin),
+    ("secrets.set", Role::Admin),
+    ("users.password", Role::Admin),
+    ("held.list", Role::Monitor),
+];
+
+/// Operations that leave a record.
+const AUDITED: [&str; 11] = [
+    "calls.clear",
+    "calls.reveal",
+    "history.reveal",
+    "peers.drain",
+    "alarms.acknowledge",
+    "config.put",
+    "config.confirm",
+    "secrets.set",
+    "secrets.delete",
+    "users.password",
+    "support.bundle",
+];
+
+/// Returns who may ask for an operation; nothing if there is none of that name.
+pub fn needed(operation: &str) -> Option<Role> {
+    let rows = ROWS
+        .iter()
+        .filter(|row| matches!(row.act, Act::Ask(known, _) if known == operation));
+    let other = OTHERS.iter().find(|(known, _)| *known == operation);
+    rows.map(|row| row.role)
+        .min()
+        .or(other.map(|(_, role)| *role))
+}
+
+fn no(code: &str, message: impl Into<String>) -> (String, String) {
+    (code.to_owned(), message.into())
+}
+
+/// Answers one question of a caller.
+pub async fn answer(
+    room: &Rc<Room>,
+    caller: &mut Caller,
+    operation: &str,
+    arguments: &Map<String, Value>,
+) -> Answered {
+    match operation {
+        "version" => return Ok(json!({ "version": env!("CARGO_PKG_VERSION") })),
+        "session" | "login" | "claim" => return caller.enter(room, operation, arguments).await,
+        _ => {}
+    }
+    let needed = needed(operation);
+    let needed = needed.ok_or_else(|| no("SBC-3001", format!("no operation {operation:?}")))?;
+    if caller.role.is_none_or(|role| role < needed) {
+        return Err(no(
+            "SBC-3010",
+            format!("this needs the role {}", needed.word()),
+        ));
+    }
+    let answered = act(room, caller, operation, arguments).await;
+    if AUDITED.contains(&operation) {
+        let what = told(operation, arguments, &answered);
+        room.note(&caller.user, &caller.line, &what);
+    }
+    answered
+}
+
+/// Returns what the audit log says of an operation; never a value that is secret.
+fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) -> String {
+    let mut what = operation.to_owned();
+    for (name, value) in arguments {
+        let hidden = ["value", "password", "toml"].contains(&name.as_str());
+        if !hidden && !value.is_null() {
+            what.push_str(&format!(" {name}={}", value.to_string().trim_matches('"')));
+        }
+    }
+    match answered {
+        Ok(value) => {
+            let revision = value.get("revision").and_then(Value::as_u64);
+            what.push_str(&revision.map_or_else(String::new, |number| format!(" -> {number}")));
+            let diff = value
+                .get("diff")
+                .and_then(Value::as_str)
+                .unwrap_or_default();
+            what.push_str(&diff.replace('\n', " "));
+        }
+        Err((code, _)) => what.push_str(&format!(" refused {code}")),
+    }
+    what
+}
+
+async fn act(
+    room: &Rc<Room>,
+    caller: &mut Caller,
+    operation: &str,
+    arguments: &Map<String, Value>,
+) -> Answered {
+    let text = |field: &str| {
+        arguments
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let number = |field: &str| arguments.get(field).and_then(Value::as_u64);
+    let call = || number("call").ok_or_else(|| no("SBC-3002", "which call? a number is needed"));
+    let unknown = |call| no("SBC-3003", format!("no call {call} is in the records"));
+    match operation {
+        "system.uptime" => Ok(room.uptime()),
+        "system.show" => Ok(room.system()),
+        "system.clock" => Ok(room.clock()),
+        "users.list" => Ok(room.users()),
+        "users.password" => password(room, text("user"), text("password")),
+        "route.show" => route(
+            room,
+            text("number"),
+            arguments.get("peer").and_then(Value::as_str),
+        ),
+        "history.list" => Ok(history::list(&room.records(), arguments)),
+        "history.records" => Ok(history::written(&room.records(), arguments)),
+        "history.media" => {
+            history::media(&room.records(), call()?).ok_or_else(|| unknown(call().unwrap_or(0)))
+        }
+        "history.reveal" => {
+            history::numbers(&room.records(), call()?).ok_or_else(|| unknown(call().unwrap_or(0)))
+        }
+        "audit.list" => {
+            let last = number("count").and_then(|count| usize::try_from(count).ok());
+            Ok(room
+                .audit
+                .borrow()
+                .list(last.unwrap_or(20).min(audit::SHOWN_MAX)))
+        }
+        "audit.verify" => Ok(room.audit.borrow().verify()),
+        "alarms.list" => Ok(room.alarms.borrow().list(super::now())),
+        "alarms.history" => Ok(room.alarms.borrow().history()),
+        "alarms.acknowledge" => match room.alarms.borrow_mut().acknowledge(text("alarm")) {
+            0 => Err(no("SBC-3003", "no such alarm is raised")),
+            count => Ok(
+                json!({ "done": format!("{count} acknowledged; raised until the cause is gone") }),
+            ),
+        },
+        "secrets.list" => Ok(room.secrets.list()),
+        "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),
+        "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),
+        "support.contents" => Ok(json!(super::support::CONTENTS)),
+        "support.bundle" => super::support::bundle(room).await,
+        "config.check" => check(room).await,
+        _ if operation.starts_with("config.") => config(room, caller, operation, arguments).await,
+        "calls.show" => room
+            .signal(operation, arguments)
+            .await
+            .map(without_messages),
+        "calls.reveal" => room.signal("calls.show", arguments).await,
+        _ => room.signal(operation, arguments).await,
+    }
+}
+
+fn done(done: Result<(), (&'static str, String)>, word: &str) -> Answered {
+    done.map(|()| json!({ "done": word }))
+        .map_err(|(code, why)| no(code, why))
+}
+
+/// Messages hold whole numbers: they are for those who may reveal.
+fn without_messages(mut ladder: Value) -> Value {
+    let rungs = ladder.get_mut("rungs").and_then(Value::as_array_mut);
+    for rung in rungs.into_iter().flatten() {
+        if let Some(message) = rung.get_mut("message") {
+            *message = json!("");
+        }
+    }
+    ladder
+}
+
+fn password(room: &Room, user: &str, password: &str) -> Answered {
+    if password.chars().count() < login::PASSWORD_MIN {
+        let least = login::PASSWORD_MIN;
+        return Err(no(
+            "SBC-3002",
+            format!("a password has at least {least} characters"),
+        ));
+    }
+    let users = login::users(&room.text.borrow());
+    let known = users
+        .get(user)
+        .ok_or_else(|| no("SBC-3003", "no such user is in the file"))?;
+    let hash = login::hashed(password).ok_or_else(|| no("SBC-3016", "no randomness"))?;
+    done(room.secrets.set(&known.secret, &hash), "changed")
+}
+
+fn route(room: &Room, number: &str, from: Option<&str>) -> Answered {
+    let node = room.node.borrow();
+    let asked = |name: &PeerName| from.is_none_or(|from| name.name().as_str() == from);
+    let names: Vec<PeerName> = node.peers().map(|peer| peer.name.clone()).collect();
+    if from.is_some_and(|from| Name::new(from).is_none()) || !names.iter().any(asked) {
+        return Err(no("SBC-3003", "no such peer"));
+    }
+    let each = names.iter().filter(|name| asked(name)).filter_map(|name| {
+        let route = node.routes_for(name, number).next()?;
+        let to: Vec<String> = route.to.iter().map(ToString::to_string).collect();
+        Some(json!({ "from": name.to_string(), "route": route.name.as_str(), "to": to }))
+    });
+    Ok(each.collect())
+}
+
+async fn check(room: &Rc<Room>) -> Answered {
+    let problems = sbc_config::check(&room.text.borrow()).problems;
+    let each = problems.iter().map(|problem| {
+        let severity = problem.severity().word();
+        format!(
+            "{severity}[{}]: {} ({})",
+            problem.code, problem.message, problem.path
+        )
+    });
+    Ok(json!({ "problems": each.collect::<Vec<_>>() }))
+}
+
+async fn config(
+    room: &Rc<Room>,
+    caller: &mut Caller,
+    operation: &str,
+    arguments: &Map<String, Value>,
+) -> Answered {
+    let number = |field: &str| {
+        let value = arguments.get(field).and_then(Value::as_u64);
+        value.and_then(|value| u32::try_from(value).ok())
+    };
+    let text = |field: &str| {
+        arguments
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    match operation {
+        "config.live" => room.order(ConfigOrder::Live).await,
+        "config.confirm" => room.order(ConfigOrder::Confirm).await,
+        "config.revisions" => room.order(ConfigOrder::Revisions).await,
+        "config.revision" => {
+            let wanted = number("revision").ok_or_else(|| no("SBC-3002", "which revision?"))?;
+            room.order(ConfigOrder::Revision(wanted)).await
+        }
+        "config.lock" => match room.editor.get() {
+            Some(other) if other != caller.id => Err(no("SBC-3011", "somebody else has locked it")),
+            _ => {
+                room.editor.set(Some(caller.id));
+                Ok(json!({ "done": "locked" }))
+            }
+        },
+        "config.unlock" => {
+            room.unlock(caller.id);
+            Ok(json!({ "done": "unlocked" }))
+        }
+        "config.part" => {
+            if caller.parts.len() + text("text").len() > sbc_config::MAX_FILE {
+                caller.parts.clear();
+                return Err(no("SBC-3004", "that is more than a configuration may have"));
+            }
+            caller.parts.push_str(text("text"));
+            Ok(json!({ "octets": caller.parts.len() }))
+        }
+        _ => {
+            if room.editor.get().is_some_and(|other| other != caller.id) {
+                return Err(no("SBC-3011", "somebody else has locked it"));
+            }
+            let mut whole = std::mem::take(&mut caller.parts);
+            whole.push_str(text("toml"));
+            let order = ConfigOrder::Put {
+                base: number("base").unwrap_or(0),
+                confirm_secs: number("confirm"),
+                author: caller.user.clone(),
+                channel: caller.line.clone(),
+                comment: text("comment").to_owned(),
+            };
+            put(room, &whole, order).await
+        }
+    }
+}
+
+/// Makes `text` live at once, in the name of a caller.
+pub async fn replace(room: &Rc<Room>, caller: &Caller, text: &str, comment: &str) -> Answered {
+    let order = ConfigOrder::Put {
+        base: room.revision.get(),
+        confirm_secs: None,
+        author: caller.user.clone(),
+        channel: caller.line.clone(),
+        comment: comment.to_owned(),
+    };
+    put(room, text, order).await
+}
+
+async fn put(room: &Rc<Room>, text: &str, order: ConfigOrder) -> Answered {
+    // Pages of two callers must not mix.
+    let _turn = room.turn.lock().await;
+    let before = Document::from_toml(&room.text.borrow());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let mut cut = PAGE.min(rest.len());
+        while !rest.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let (page, more) = rest.split_at(cut);
+        room.tell_init(&FromChild::Page(page.to_owned())).await?;
+        rest = more;
+    }
+    let mut answer = room.order(order).await?;
+    if let (Ok(before), Ok(after)) = (before, Document::from_toml(text)) {
+        let changes = sbc_config::edit::changes(&before, &after);
+        let diff = json!(sbc_config::edit::compared(&changes));
+        if let Some(answer) = answer.as_object_mut() {
+            answer.insert("diff".to_owned(), diff);
+        }
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_of_the_tree_needs_a_role_and_no_other_is_known() {
+        assert_eq!(needed("calls.list"), Some(Role::Monitor));
+        assert_eq!(needed("calls.clear"), Some(Role::Operator));
+        assert_eq!(needed("config.put"), Some(Role::Admin));
+        assert_eq!(needed("calls.reveal"), Some(Role::Operator));
+        assert_eq!(needed("nonsense"), None);
+        for operation in AUDITED {
+            assert!(
+                needed(operation).is_some_and(|role| role > Role::Monitor),
+                "{operation}"
+            );
+        }
+    }
+
+    #[test]
+    fn no_secret_reaches_the_audit_log() {
+        let arguments =
+            json!({"secret": "sip/a", "value": "hush", "password": "hush", "toml": "hush"});
+        let told = told(
+            "secrets.set",
+            arguments.as_object().unwrap(),
+            &Ok(json!({})),
+        );
+        assert_eq!(told, "secrets.set secret=sip/a");
+    }
+
+    #[test]
+    fn whole_numbers_in_messages_are_for_those_who_may_reveal() {
+        let shown =
+            without_messages(json!({"rungs": [{"what": "INVITE", "message": "tel:+49123"}]}));
+        assert!(!shown.to_string().contains("+49123"));
+    }
+}

@@ -1,0 +1,282 @@
+//! What the conversations of this role share: the ways to `signal` and `init`,
+//! and all that outlives one of them.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use sbc_call::story::Record;
+use sbc_config::Node;
+use serde_json::{Map, Value, json};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use super::alarms::Alarms;
+use super::audit::Audit;
+use super::caller::Caller;
+use super::login::{self, Lockout};
+use super::operations::Answered;
+use super::secrets::Secrets;
+use super::{Signal, history};
+use crate::ipc::{Broken, ConfigOrder, FromChild, ToSignal};
+use crate::roles::briefing::Control;
+
+/// An answer comes within this time, or the client hears that it does not.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// What is shared.
+pub struct Room {
+    pub signal: RefCell<Option<Rc<AsyncFd<Signal>>>>,
+    pub control: AsyncFd<Control>,
+    pub asked: RefCell<BTreeMap<u64, Asked>>,
+    next: Cell<u64>,
+    pub clients: Cell<usize>,
+    pub node: RefCell<Node>,
+    pub text: RefCell<String>,
+    pub revision: Cell<u32>,
+    pub audit: RefCell<Audit>,
+    pub alarms: RefCell<Alarms>,
+    pub lockout: RefCell<Lockout>,
+    pub secrets: Secrets,
+    /// Who is in: user, role, line, since, last word.
+    pub logins: RefCell<BTreeMap<u64, Login>>,
+    /// Who has locked the configuration.
+    pub editor: Cell<Option<u64>>,
+    /// Whoever sends a text to `init` has it for as long.
+    pub turn: tokio::sync::Mutex<()>,
+    books: Option<PathBuf>,
+    started: Instant,
+}
+
+/// A question that waits for its pages.
+#[derive(Debug)]
+pub struct Asked {
+    text: String,
+    done: oneshot::Sender<String>,
+}
+
+/// One line of `show users`.
+#[derive(Clone, Debug)]
+pub struct Login {
+    user: String,
+    role: &'static str,
+    line: String,
+    since: Instant,
+    last: Instant,
+}
+
+fn no(code: &str, message: impl Into<String>) -> (String, String) {
+    (code.to_owned(), message.into())
+}
+
+impl Room {
+    /// Returns the room of a node that keeps its state in `state`.
+    pub fn new(control: AsyncFd<Control>, node: Node, text: String, revision: u32) -> Self {
+        let place = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        let state = place(crate::roles::init::STATE);
+        if let Some(state) = &state {
+            // Whoever needs it says that it is not there.
+            let _said_later = std::fs::create_dir_all(state);
+        }
+        Self {
+            signal: RefCell::new(None),
+            control,
+            asked: RefCell::default(),
+            next: Cell::new(0),
+            clients: Cell::new(0),
+            node: RefCell::new(node),
+            text: RefCell::new(text),
+            revision: Cell::new(revision),
+            audit: RefCell::new(Audit::open(
+                state.as_ref().map(|state| state.join("audit.jsonl")),
+            )),
+            alarms: RefCell::default(),
+            lockout: RefCell::default(),
+            secrets: Secrets(state.map(|state| state.join("secrets"))),
+            logins: RefCell::default(),
+            editor: Cell::new(None),
+            turn: tokio::sync::Mutex::new(()),
+            books: place(crate::roles::signal::RECORDS),
+            started: Instant::now(),
+        }
+    }
+
+    /// Adds a page of an answer.
+    pub fn page(&self, id: u64, page: &str, last: bool) {
+        let mut asked = self.asked.borrow_mut();
+        if let Some(question) = asked.get_mut(&id) {
+            question.text.push_str(page);
+        }
+        if last && let Some(question) = asked.remove(&id) {
+            // The client may have gone meanwhile.
+            let _gone = question.done.send(question.text);
+        }
+    }
+
+    fn wait(&self) -> (u64, oneshot::Receiver<String>) {
+        let id = self.next.get();
+        self.next.set(id.wrapping_add(1));
+        let (done, answer) = oneshot::channel();
+        let text = String::new();
+        self.asked.borrow_mut().insert(id, Asked { text, done });
+        (id, answer)
+    }
+
+    async fn answered(&self, id: u64, answer: oneshot::Receiver<String>, who: &str) -> Answered {
+        let answered = timeout(ANSWERS_WITHIN, answer).await;
+        self.asked.borrow_mut().remove(&id);
+        let text = match answered {
+            Ok(Ok(text)) => text,
+            Ok(Err(_)) => {
+                return Err(no(
+                    "SBC-3007",
+                    format!("the {who} role was restarted: ask again"),
+                ));
+            }
+            Err(_) => return Err(no("SBC-3007", format!("the {who} role does not answer"))),
+        };
+        let value: Value =
+            serde_json::from_str(&text).map_err(|_| no("SBC-3006", "the answer was cut"))?;
+        if let Some(ok) = value.get("ok") {
+            return Ok(ok.clone());
+        }
+        let text = |field| {
+            value
+                .pointer(field)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
+        Err(no(text("/error/code"), text("/error/message")))
+    }
+
+    /// Asks `signal`.
+    pub async fn signal(&self, operation: &str, arguments: &Map<String, Value>) -> Answered {
+        let signal = self.signal.borrow().clone();
+        let signal = signal.ok_or_else(|| no("SBC-3007", "the signal role is away"))?;
+        let (id, answer) = self.wait();
+        let word = ToSignal::Ask {
+            id,
+            operation: operation.to_owned(),
+            arguments: Value::Object(arguments.clone()).to_string(),
+        };
+        if signal.get_ref().send(&word, &[]).is_err() {
+            self.asked.borrow_mut().remove(&id);
+            return Err(no("SBC-3007", "the signal role is away"));
+        }
+        self.answered(id, answer, "signal").await
+    }
+
+    /// Says something to `init`, and waits for room.
+    pub async fn tell_init(&self, word: &FromChild) -> Result<(), (String, String)> {
+        loop {
+            match self.control.get_ref().send(word, &[]) {
+                Ok(()) => return Ok(()),
+                Err(Broken::Full) => {
+                    let ready = timeout(ANSWERS_WITHIN, self.control.writable()).await;
+                    match ready {
+                        Ok(Ok(mut ready)) => ready.clear_ready(),
+                        _ => return Err(no("SBC-3007", "init does not answer")),
+                    }
+                }
+                Err(_) => return Err(no("SBC-3007", "init is away")),
+            }
+        }
+    }
+
+    /// Gives `init` an order about the configuration.
+    pub async fn order(&self, order: ConfigOrder) -> Answered {
+        let (id, answer) = self.wait();
+        self.tell_init(&FromChild::Order { id, order }).await?;
+        self.answered(id, answer, "init").await
+    }
+
+    /// Adds a record to the audit log.
+    pub fn note(&self, who: &str, line: &str, what: &str) {
+        self.audit.borrow_mut().add(super::now(), who, line, what);
+    }
+
+    /// Returns whether somebody has set a password.
+    pub fn is_claimed(&self) -> bool {
+        let users = login::users(&self.text.borrow());
+        users
+            .values()
+            .any(|user| self.secrets.get(&user.secret).is_some())
+    }
+
+    /// Notes that a caller said something.
+    pub fn seen(&self, caller: &Caller) {
+        let Some(role) = caller.role else { return };
+        let login = Login {
+            user: caller.user.clone(),
+            role: role.word(),
+            line: caller.line.clone(),
+            since: caller.since,
+            last: caller.last,
+        };
+        self.logins.borrow_mut().insert(caller.id, login);
+    }
+
+    /// Gives the configuration free if `id` had locked it.
+    pub fn unlock(&self, id: u64) {
+        if self.editor.get() == Some(id) {
+            self.editor.set(None);
+        }
+    }
+
+    /// Returns who is in, for `show users`.
+    pub fn users(&self) -> Value {
+        let logins = self.logins.borrow();
+        let each = logins.values().map(|login| {
+            json!({
+                "user": login.user,
+                "role": login.role,
+                "line": login.line,
+                "since_secs": login.since.elapsed().as_secs(),
+                "idle_secs": login.last.elapsed().as_secs(),
+            })
+        });
+        each.collect()
+    }
+
+    /// Returns the records of calls that ended, the latest first.
+    pub fn records(&self) -> Vec<Record> {
+        history::records(self.books.as_deref())
+    }
+
+    /// Returns how long this role and the machine have been up, in seconds.
+    pub fn uptime(&self) -> Value {
+        let machine = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        json!({ "node_secs": self.started.elapsed().as_secs(), "machine_secs": machine.tv_sec })
+    }
+
+    /// Returns the node at a glance.
+    pub fn system(&self) -> Value {
+        let info = rustix::system::sysinfo();
+        // Loads are fixed-point numbers with sixteen bits behind the point.
+        let load = info
+            .loads
+            .map(|load| format!("{}.{:02}", load >> 16, ((load & 0xffff) * 100) >> 16));
+        let unit = u64::from(info.mem_unit.max(1));
+        json!({
+            "hostname": self.node.borrow().system.hostname,
+            "version": env!("CARGO_PKG_VERSION"),
+            "revision": self.revision.get(),
+            "pid": std::process::id(),
+            "load": load.join(" "),
+            "memory_free_kib": info.freeram * unit / 1024,
+        })
+    }
+
+    /// Returns the wall clock.
+    pub fn clock(&self) -> Value {
+        let now = super::now();
+        json!({
+            "utc": sbc_core::cli::moment(now),
+            "epoch_secs": now,
+            "timezone": self.node.borrow().system.timezone,
+        })
+    }
+}

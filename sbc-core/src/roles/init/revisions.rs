@@ -1,0 +1,349 @@
+//! The revisions of the configuration: texts come in, the latest fifty are kept,
+//! in a folder if there is one. A text is named by its hash; a file appears whole
+//! or not at all (temporary, fsync, rename).
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// Revisions that are kept.
+pub const REVISIONS_MAX: usize = 50;
+
+/// What is known of a revision besides its text.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Revision {
+    pub revision: u32,
+    pub hash: String,
+    pub author: String,
+    pub channel: String,
+    /// Seconds since 1970.
+    pub time: u64,
+    pub comment: String,
+    /// It may be what a boot takes.
+    pub confirmed: bool,
+}
+
+/// The list as it lies in its file.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Index {
+    /// The hash of the file that was last given to `sbc run`.
+    given: String,
+    revisions: Vec<Revision>,
+}
+
+/// All revisions that are kept.
+#[derive(Debug, Default)]
+pub struct Revisions {
+    folder: Option<PathBuf>,
+    index: Index,
+    texts: Vec<(String, String)>,
+    live: u32,
+}
+
+/// Who made a revision, and what was said about it.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Author {
+    pub author: String,
+    pub channel: String,
+    pub comment: String,
+}
+
+impl Revisions {
+    /// Opens the revisions of `folder`. The file that the node was started with
+    /// is a new revision if it is not the one it was started with before;
+    /// otherwise the last confirmed revision is live.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or written.
+    pub fn open(folder: Option<PathBuf>, given: &str, now: u64) -> io::Result<Self> {
+        let mut own = Self {
+            folder,
+            ..Self::default()
+        };
+        own.read()?;
+        let hash = hash(given);
+        let confirmed = own.last_confirmed().map(|known| known.revision);
+        match confirmed {
+            Some(revision) if own.index.given == hash => own.live = revision,
+            _ => {
+                own.index.given = hash;
+                let author = Author {
+                    author: "file".to_owned(),
+                    channel: "boot".to_owned(),
+                    comment: String::new(),
+                };
+                own.add(given, &author, now, true)?;
+            }
+        }
+        Ok(own)
+    }
+
+    fn read(&mut self) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        fs::create_dir_all(folder)?;
+        match fs::read(folder.join(INDEX)) {
+            Ok(text) => self.index = serde_json::from_slice(&text)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        for known in &self.index.revisions {
+            let text = fs::read_to_string(folder.join(file_name(&known.hash)))?;
+            // A text that is not what its name says was changed by other hands.
+            if hash(&text) != known.hash {
+                let why = format!("revision {} is not what it was", known.revision);
+                return Err(io::Error::other(why));
+            }
+            self.texts.push((known.hash.clone(), text));
+        }
+        Ok(())
+    }
+
+    /// Adds a text, which is live from then on. Returns its number.
+    ///
+    /// # Errors
+    /// When it cannot be written; nothing is added then.
+    pub fn add(
+        &mut self,
+        text: &str,
+        author: &Author,
+        now: u64,
+        confirmed: bool,
+    ) -> io::Result<u32> {
+        let hash = hash(text);
+        if let Some(folder) = &self.folder {
+            write_whole(folder, &file_name(&hash), text.as_bytes())?;
+        }
+        let revision = self
+            .index
+            .revisions
+            .last()
+            .map_or(1, |last| last.revision + 1);
+        self.index.revisions.push(Revision {
+            revision,
+            hash: hash.clone(),
+            author: author.author.clone(),
+            channel: author.channel.clone(),
+            time: now,
+            comment: author.comment.clone(),
+            confirmed,
+        });
+        self.texts.push((hash, text.to_owned()));
+        if let Err(error) = self.write_index() {
+            self.index.revisions.pop();
+            self.texts.pop();
+            return Err(error);
+        }
+        self.live = revision;
+        self.make_room();
+        Ok(revision)
+    }
+
+    /// Confirms the live revision.
+    ///
+    /// # Errors
+    /// When that cannot be written; it stays unconfirmed then.
+    pub fn confirm(&mut self) -> io::Result<()> {
+        self.set_confirmed(true);
+        let written = self.write_index();
+        if written.is_err() {
+            self.set_confirmed(false);
+        }
+        written
+    }
+
+    fn set_confirmed(&mut self, confirmed: bool) {
+        let live = self.live;
+        for known in &mut self.index.revisions {
+            if known.revision == live {
+                known.confirmed = confirmed;
+            }
+        }
+    }
+
+    /// Makes the last confirmed revision live again, and returns it.
+    pub fn go_back(&mut self) -> Option<u32> {
+        self.live = self.last_confirmed()?.revision;
+        Some(self.live)
+    }
+
+    fn last_confirmed(&self) -> Option<&Revision> {
+        self.index
+            .revisions
+            .iter()
+            .rev()
+            .find(|known| known.confirmed)
+    }
+
+    /// Returns the number of the live revision.
+    pub const fn live(&self) -> u32 {
+        self.live
+    }
+
+    /// Returns every revision, the oldest first.
+    pub fn all(&self) -> &[Revision] {
+        &self.index.revisions
+    }
+
+    /// Returns the text of a revision, if it is kept.
+    pub fn text(&self, revision: u32) -> Option<&str> {
+        let known = self
+            .index
+            .revisions
+            .iter()
+            .find(|known| known.revision == revision)?;
+        let found = self.texts.iter().find(|(hash, _)| *hash == known.hash);
+        found.map(|(_, text)| text.as_str())
+    }
+
+    /// Returns the text that is live.
+    pub fn live_text(&self) -> &str {
+        self.text(self.live).unwrap_or_default()
+    }
+
+    /// Forgets the oldest revisions over the bound, but neither what is live nor
+    /// what a boot would take.
+    fn make_room(&mut self) {
+        let boot = self.last_confirmed().map_or(0, |known| known.revision);
+        let over = self.index.revisions.len().saturating_sub(REVISIONS_MAX);
+        let live = self.live;
+        let mut left = over;
+        self.index.revisions.retain(|known| {
+            let kept = left == 0 || known.revision == live || known.revision == boot;
+            left -= usize::from(!kept);
+            kept
+        });
+        if over == 0 {
+            return;
+        }
+        let kept: Vec<String> = self
+            .index
+            .revisions
+            .iter()
+            .map(|k| k.hash.clone())
+            .collect();
+        let folder = self.folder.clone();
+        self.texts.retain(|(hash, _)| {
+            let used = kept.contains(hash);
+            if let Some(folder) = folder.as_ref().filter(|_| !used) {
+                // A file that stays is found by nobody.
+                let _left = fs::remove_file(folder.join(file_name(hash)));
+            }
+            used
+        });
+        // The next revision writes the list again.
+        let _later = self.write_index();
+    }
+
+    fn write_index(&self) -> io::Result<()> {
+        let Some(folder) = &self.folder else {
+            return Ok(());
+        };
+        write_whole(folder, INDEX, &serde_json::to_vec_pretty(&self.index)?)
+    }
+}
+
+const INDEX: &str = "revisions.json";
+
+fn file_name(hash: &str) -> String {
+    format!("{hash}.toml")
+}
+
+/// Returns the SHA-256 of a text in hexadecimal digits.
+pub fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Writes a file so that it is there whole or not at all, whenever the power
+/// goes.
+///
+/// # Errors
+/// What the file system says.
+pub fn write_whole(folder: &Path, name: &str, octets: &[u8]) -> io::Result<()> {
+    let temporary = folder.join(format!(".{name}.new"));
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&temporary)?;
+    file.write_all(octets)?;
+    file.sync_all()?;
+    fs::rename(&temporary, folder.join(name))?;
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("sbc-{name}-{}", std::process::id()));
+        let _absent = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    fn by(author: &str) -> Author {
+        Author {
+            author: author.to_owned(),
+            ..Author::default()
+        }
+    }
+
+    #[test]
+    fn a_boot_takes_the_last_confirmed_revision() {
+        let folder = folder("boot");
+        let mut first = Revisions::open(Some(folder.clone()), "a = 1\n", 1).unwrap();
+        first.add("a = 2\n", &by("alice"), 2, true).unwrap();
+        first.add("a = 3\n", &by("alice"), 3, false).unwrap();
+        assert_eq!(first.live_text(), "a = 3\n");
+        let second = Revisions::open(Some(folder.clone()), "a = 1\n", 4).unwrap();
+        assert_eq!((second.live(), second.live_text()), (2, "a = 2\n"));
+        // Another file is a new revision.
+        let third = Revisions::open(Some(folder.clone()), "a = 9\n", 5).unwrap();
+        assert_eq!((third.live(), third.live_text()), (4, "a = 9\n"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_confirmed_goes_back_and_what_is_stays() {
+        let mut own = Revisions::open(None, "a = 1\n", 1).unwrap();
+        own.add("a = 2\n", &by("bob"), 2, false).unwrap();
+        assert_eq!(own.go_back(), Some(1));
+        assert_eq!(own.live_text(), "a = 1\n");
+        own.add("a = 3\n", &by("bob"), 3, false).unwrap();
+        own.confirm().unwrap();
+        assert_eq!(own.go_back(), Some(3));
+    }
+
+    #[test]
+    fn fifty_are_kept_and_the_one_a_boot_takes_always() {
+        let folder = folder("fifty");
+        let mut own = Revisions::open(Some(folder.clone()), "a = 0\n", 1).unwrap();
+        for number in 1..200 {
+            own.add(&format!("a = {number}\n"), &by("x"), 2, false)
+                .unwrap();
+        }
+        assert_eq!(own.all().len(), REVISIONS_MAX);
+        assert_eq!(own.text(1), Some("a = 0\n"));
+        assert_eq!(own.live_text(), "a = 199\n");
+        let files = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(files, REVISIONS_MAX + 1);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_text_that_other_hands_changed_is_refused() {
+        let folder = folder("changed");
+        let own = Revisions::open(Some(folder.clone()), "a = 1\n", 1).unwrap();
+        let file = folder.join(file_name(&own.all()[0].hash));
+        fs::write(file, "a = 2\n").unwrap();
+        assert!(Revisions::open(Some(folder.clone()), "a = 1\n", 2).is_err());
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

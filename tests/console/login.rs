@@ -1,0 +1,172 @@
+//! Who comes in: the first password, roles, wrong passwords, nobody at the keys.
+
+use std::time::Duration;
+
+use super::node::Node;
+
+/// Time for what should be at once, on a machine that does much else.
+const SOON: Duration = Duration::from_secs(30);
+
+const PASSWORD: &str = "correct horse battery";
+
+fn claimed(name: &str, net: u8) -> Node {
+    let node = Node::start(name, net);
+    let mut line = node.login();
+    line.waits(0, "lab has no owner", SOON).unwrap();
+    for question in ["New password: ", "Again: "] {
+        line.waits(0, question, SOON).unwrap();
+        line.types(format!("{PASSWORD}\r").as_bytes(), 11_520)
+            .unwrap();
+    }
+    line.waits(0, "lab> ", SOON).unwrap();
+    assert!(!line.text(0).contains(PASSWORD));
+    node
+}
+
+#[test]
+fn the_first_who_comes_sets_a_password_and_nobody_after() {
+    let node = claimed("claimed", 30);
+    assert!(
+        node.answer("show configuration user")
+            .contains("[user.admin]")
+    );
+    assert!(node.ask_api("claim").contains("SBC-3022"));
+    // A short one is refused, and the node stays without an owner.
+    let other = Node::start("short-password", 31);
+    let said = other.asks_api(&[
+        ("session", "{\"line\":\"x\"}"),
+        ("claim", "{\"password\":\"short\"}"),
+    ]);
+    assert!(
+        said.contains("SBC-3002") && said.contains("\"claimed\":false"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_user_logs_in_and_may_do_what_the_role_allows() {
+    let node = claimed("roles", 32);
+    node.follows(
+        "configure\nset user eve role monitor\nset user eve password secret user/eve\ncommit\n",
+    );
+    let said = node.asks_api(&[(
+        "users.password",
+        &format!("{{\"user\":\"eve\",\"password\":\"{PASSWORD}\"}}"),
+    )]);
+    assert!(said.contains("changed"), "{said}");
+    let mut line = node.login();
+    line.waits(0, "lab login: ", SOON).unwrap();
+    line.types(b"eve\r", 11_520).unwrap();
+    line.waits(0, "Password: ", SOON).unwrap();
+    line.types(format!("{PASSWORD}\r").as_bytes(), 11_520)
+        .unwrap();
+    line.waits(0, "lab> ", SOON).unwrap();
+    for refused in ["configure", "clear call 1", "show secrets"] {
+        let from = line.seen.len();
+        line.types(format!("{refused}\r").as_bytes(), 11_520)
+            .unwrap();
+        line.waits(from, "SBC-3010", SOON).unwrap();
+    }
+    // The node itself refuses, whatever the console says of its role.
+    let said = node.asks_api(&[
+        ("session", "{\"line\":\"x\"}"),
+        ("calls.list", "{}"),
+        (
+            "login",
+            &format!("{{\"user\":\"eve\",\"password\":\"{PASSWORD}\"}}"),
+        ),
+        ("config.put", "{\"toml\":\"\",\"base\":1}"),
+    ]);
+    assert_eq!(said.matches("SBC-3010").count(), 2, "{said}");
+    assert!(node.answer("show users").contains("eve"));
+    let from = line.seen.len();
+    line.types(b"lock\r", 11_520).unwrap();
+    line.waits(from, "locked by eve", SOON).unwrap();
+}
+
+#[test]
+fn a_hundred_wrong_passwords_lock_the_line_and_are_in_the_audit_log() {
+    let node = claimed("lockout", 33);
+    let wrong = ("login", "{\"user\":\"admin\",\"password\":\"guess\"}");
+    let mut asked = vec![("session", "{\"line\":\"ttyS0\"}")];
+    asked.extend([wrong; 100]);
+    let right = format!("{{\"user\":\"admin\",\"password\":\"{PASSWORD}\"}}");
+    asked.push(("login", &right));
+    let said = node.asks_api(&asked);
+    assert_eq!(said.matches("SBC-3020").count(), 5, "{said}");
+    // The right one is refused as well while the line is locked.
+    assert_eq!(said.matches("SBC-3021").count(), 96, "{said}");
+    let audit = node.answer("show audit last 50");
+    assert_eq!(audit.matches("login refused").count(), 5, "{audit}");
+    assert!(audit.contains("locked for 60 s"), "{audit}");
+    // Another line is not locked.
+    let said = node.asks_api(&[("session", "{\"line\":\"ttyS1\"}"), ("login", &right)]);
+    assert!(said.contains("\"role\":\"admin\""), "{said}");
+}
+
+#[test]
+fn an_altered_or_deleted_record_of_the_audit_log_is_named() {
+    let node = claimed("altered", 34);
+    for _ in 0..3 {
+        node.answer("mediation med-1 drain");
+    }
+    assert!(
+        node.answer("show audit verify")
+            .contains("fine                 true")
+    );
+    let path = node.folder.join("state/audit.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let mut altered: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+    altered[2] = altered[2].replacen("\"what\":\"", "\"what\":\"not ", 1);
+    std::fs::write(&path, altered.join("\n") + "\n").unwrap();
+    let said = node.answer("show audit verify");
+    assert!(
+        said.contains("first bad            3") && said.contains("altered"),
+        "{said}"
+    );
+    let mut less = lines.clone();
+    less.remove(1);
+    std::fs::write(&path, less.join("\n") + "\n").unwrap();
+    let said = node.answer("show audit verify");
+    assert!(said.contains("record 2 is missing"), "{said}");
+}
+
+#[test]
+fn a_planted_secret_is_in_no_answer_and_no_log() {
+    let node = claimed("planted", 35);
+    let planted = "x-planted-secret-7d1f";
+    let said = node.asks_api(&[(
+        "secrets.set",
+        &format!("{{\"secret\":\"sip/itsp-a\",\"value\":\"{planted}\"}}"),
+    )]);
+    assert!(said.contains("kept"), "{said}");
+    assert!(node.answer("show secrets").contains("sip/itsp-a"));
+    for line in [
+        "show secrets | json",
+        "show audit last 100",
+        "show audit last 100 | json",
+        "show configuration",
+        "show configuration | json",
+        "request support bundle",
+        "request backup",
+        "show system | json",
+        "show users",
+    ] {
+        assert!(!node.answer(line).contains(planted), "{line}");
+    }
+    assert!(!node.log().contains(planted));
+    let audit = std::fs::read_to_string(node.folder.join("state/audit.jsonl")).unwrap();
+    assert!(
+        !audit.contains(planted) && !audit.contains(PASSWORD),
+        "{audit}"
+    );
+}
+
+#[test]
+fn a_login_at_which_nobody_types_ends() {
+    let node = claimed("idle", 36);
+    node.follows("configure\nset management console idle-timeout 1m\ncommit\n");
+    let said = node.asks_api(&[("session", "{\"line\":\"x\"}")]);
+    assert!(said.contains("\"idle_secs\":60"), "{said}");
+}

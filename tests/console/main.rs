@@ -1,0 +1,15 @@
+//! The console as people and scripts meet it: a node, and a terminal of our own
+//! in front of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "tests may say what they mean"
+)]
+
+mod life;
+mod login;
+mod node;
+mod pty;
+mod shows;
+mod transcript;
+mod wire;

@@ -1,0 +1,99 @@
+//! Every `show`: its width, its letters, and the form of its JSON.
+
+use sbc_core::cli::form::{misfits, schema};
+use sbc_core::cli::grammar::{Act, Mode, ROWS};
+
+use super::node::Node;
+
+/// Returns the command of a row with something in the place of its arguments.
+fn command(syntax: &str) -> String {
+    let bare = syntax.split('[').next().unwrap_or_default();
+    bare.replace("NUMBER", "+49691234567")
+        .replace("CALL", "1")
+        .trim()
+        .to_owned()
+}
+
+#[test]
+fn every_show_fits_eighty_columns_in_ascii_and_its_json_fits_its_schema() {
+    let node = Node::start("every-show", 15);
+    let mut looked = 0;
+    for row in ROWS.iter().filter(|row| row.mode == Mode::Operational) {
+        if !row.syntax.starts_with("show ") || row.syntax.contains(" export ") {
+            continue;
+        }
+        let line = command(row.syntax);
+        let text = node.answer(&line);
+        for shown in text.lines() {
+            assert!(shown.len() <= 80 && shown.is_ascii(), "{line}: {shown}");
+            assert!(!shown.chars().any(char::is_control), "{line}: {shown:?}");
+        }
+        let Act::Ask(operation, _) = row.act else {
+            continue;
+        };
+        let output = node.asks(&format!("{line} | json"));
+        if !output.status.success() {
+            // No call has been made: only what needs one may refuse.
+            assert!(line.contains("show call 1"), "{line}: {text}");
+            continue;
+        }
+        let value = serde_json::from_slice(&output.stdout).unwrap();
+        let odd = misfits(&schema(operation, row.form), &value);
+        assert!(odd.is_empty(), "{line}: {odd:?}");
+        looked += 1;
+    }
+    assert!(looked >= 10, "only {looked} answers were looked at");
+}
+
+#[test]
+fn what_has_nothing_behind_it_says_so_by_code() {
+    let node = Node::start("nothing-behind", 16);
+    for row in ROWS.iter().filter(|row| matches!(row.act, Act::Later)) {
+        let line = row
+            .syntax
+            .split(['[', '('])
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let line = if row.syntax.contains('(') {
+            continue;
+        } else {
+            line
+        };
+        let output = node.asks(line);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        let why = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            why.starts_with("SBC-3009: nothing is behind "),
+            "{line}: {why}"
+        );
+    }
+}
+
+#[test]
+fn pipes_filter_what_is_shown() {
+    let node = Node::start("pipes", 17);
+    assert_eq!(
+        node.answer("show trunks | match ^itsp | count"),
+        "1 lines\n"
+    );
+    assert!(
+        node.answer("show limits | except calls")
+            .starts_with("LIMIT")
+    );
+    assert!(node.answer("show version | json").contains("\"version\""));
+    assert!(
+        node.answer("show version | sort")
+            .starts_with("unknown pipe")
+    );
+    let lines = node.answer("show configuration trunk itsp-a | set");
+    assert!(
+        lines
+            .lines()
+            .all(|line| line.starts_with("set trunk itsp-a ")),
+        "{lines}"
+    );
+    let toml = node.answer("show configuration | toml");
+    assert!(toml.contains("[trunk.itsp-a]"), "{toml}");
+    assert!(node.answer("show configuration | json").starts_with("{\n"));
+}
