@@ -15,6 +15,8 @@ usage: sbc run FILE                runs a node
        sbc cli [-c 'show calls']   talks with a node
        sbc login --tty PATH         asks for a name and a password on a line
        sbc check FILE              says all that is wrong with a configuration
+       sbc plan FILE               says what it does to the network, and why
+       sbc plan --reach FILE       says everything that is left open
        sbc schema                  prints its JSON schema
        sbc explain SBC-nnnn        says what a code means
        sbc version

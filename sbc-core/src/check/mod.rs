@@ -1,8 +1,9 @@
 //! The commands that need no node: arguments come in, text and an exit status
 //! go out. `sbc check FILE` says everything that is wrong with a
-//! configuration, `sbc schema` prints its JSON schema, `sbc explain CODE` what
-//! a code means.
+//! configuration, `sbc plan FILE` what its node does to the network, `sbc
+//! schema` prints its JSON schema, `sbc explain CODE` what a code means.
 
+mod plan;
 mod secrets;
 
 use std::fs::File;
@@ -30,7 +31,7 @@ const WARNINGS: u8 = 2;
 const WRONG_USAGE: u8 = 64;
 
 /// The names of these commands.
-pub const COMMANDS: [&str; 3] = ["check", "explain", "schema"];
+pub const COMMANDS: [&str; 4] = ["check", "explain", "plan", "schema"];
 
 /// Takes the arguments behind the program's name, the command first; returns
 /// the exit status.
@@ -38,6 +39,7 @@ pub fn run(args: &[String]) -> ExitCode {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["check", rest @ ..] => Asked::of(rest).map_or_else(usage, |asked| check(&asked)),
+        ["plan", rest @ ..] => plan::run(rest),
         ["schema"] => answer(&(schema::json_schema() + "\n"), 0),
         ["schema", "--markdown"] => answer(&schema::markdown(), 0),
         ["explain"] => answer(&register(), 0),

@@ -56,7 +56,8 @@ from the node to vlan120 (mediation)
     assert!(printed.ends_with("between links: nothing\n"), "{printed}");
 }
 
-/// The tunnel of the example: IKE, ESP and ARP outside, and GRE in ESP alone.
+/// The tunnel of the example: IKE, ESP and ARP outside, and GRE in ESP alone (RFC
+/// 7296 §2.9: an association is made for one kind of traffic).
 #[test]
 fn nothing_of_a_trunk_is_open_outside_its_tunnel() {
     let (_, desired) = of(EXAMPLE);
