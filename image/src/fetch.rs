@@ -168,7 +168,7 @@ impl Cache {
     pub fn current(&self) -> Result<Lock, Unfetched> {
         let apt = Apt::update(&self.folder)?;
         let mut packages = vec![apt.kernel()?];
-        for name in manifest::PACKAGES {
+        for name in manifest::PACKAGES.iter().chain(manifest::TOOL_PACKAGES) {
             packages.push(apt.newest(name)?);
         }
         packages.sort();

@@ -1,14 +1,27 @@
 //! Builds the flashable disk: pinned packages and the binary come in, one
 //! image file that boots comes out.
 
+pub mod build;
 pub mod closure;
 pub mod cpio;
 pub mod deb;
+pub mod disk;
 pub mod elf;
+pub mod fat;
 pub mod fetch;
+pub mod gpt;
+pub mod grub;
 pub mod lab;
+pub mod lay;
 pub mod lock;
 pub mod manifest;
 pub mod mirror;
 pub mod modules;
+pub mod release;
+pub mod root;
+pub mod stage1;
+pub mod tools;
 pub mod tree;
+pub mod uki;
+pub mod uuid;
+pub mod verity;

@@ -6,13 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use sbc_image::build::{Order, build};
 use sbc_image::cpio;
 use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
 use sbc_image::lab;
 use sbc_image::lock::Lock;
+use sbc_image::release::{Release, TIME};
 use sbc_image::tree::{Content, Tree};
 
 const USAGE: &str = "usage, from the top of the repository:
+  sbc-image build [--version V] [--out FOLDER] [--strict]
+                                    build the disk image
   sbc-image lock                    write image/packages.lock with the archive's versions
   sbc-image fetch [--strict]        fetch what the lock names
   sbc-image lab                     make the lab guests' kernel and initrd, print their paths
@@ -55,9 +59,42 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             println!("initrd {}", boot.initrd.display());
             Ok(())
         }
+        ["build", rest @ ..] => build_image(rest),
         ["cpio", out, files @ ..] => archive(Path::new(out), files),
         _ => bail!("{USAGE}"),
     }
+}
+
+fn build_image(words: &[&str]) -> anyhow::Result<()> {
+    let mut version = env!("CARGO_PKG_VERSION");
+    let mut out = "target/firmware";
+    let mut strictness = Strictness::Forward;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            "--version" => version = words.next().context(USAGE)?,
+            "--out" => out = words.next().context(USAGE)?,
+            "--strict" => strictness = Strictness::Release,
+            _ => bail!("{USAGE}"),
+        }
+    }
+    let time = match std::env::var("SOURCE_DATE_EPOCH") {
+        Ok(text) => text.parse().context("SOURCE_DATE_EPOCH")?,
+        Err(_) => TIME,
+    };
+    let (cache, fetched) = (cache()?, fetch(strictness)?);
+    let _held = cache.hold()?;
+    let order = Order {
+        repository: &std::env::current_dir()?,
+        release: Release {
+            version: version.to_owned(),
+            time,
+        },
+        out: &std::path::absolute(out)?,
+    };
+    let image = build(&cache, &fetched, &order)?;
+    println!("{}", image.display());
+    Ok(())
 }
 
 /// Returns the folder for what was fetched and made: below the user's own cache

@@ -41,6 +41,58 @@ pub const PACKAGES: &[&str] = &[
     "zlib1g",
 ];
 
+/// Debian packages of the programs that make the image's filesystems, and of
+/// the boot loaders. Nothing of their programs is in the image.
+pub const TOOL_PACKAGES: &[&str] = &[
+    "e2fsprogs",
+    "erofs-utils",
+    "grub-common",
+    "grub-pc-bin",
+    "libblkid1",
+    "libcom-err2",
+    "libdeflate0",
+    "libdevmapper1.02.1",
+    "libext2fs2t64",
+    "liblz4-1",
+    "liblzma5",
+    "libstdc++6",
+    "libudev1",
+    "libuuid1",
+    "libxxhash0",
+    "systemd-boot-efi",
+    "zstd",
+];
+
+/// Modules the first stage of the boot may need: disks, verity, the root, and
+/// the boot partition on which it marks a slot as bad.
+pub const STAGE1: &[&str] = &[
+    "ahci",
+    "ata_piix",
+    "crc32c_generic",
+    "crc32c_intel",
+    "dm_mod",
+    "dm_verity",
+    "efivarfs",
+    "erofs",
+    "hv_storvsc",
+    "mmc_block",
+    "nls_ascii",
+    "nls_cp437",
+    "nls_utf8",
+    "nvme",
+    "sd_mod",
+    "sdhci_pci",
+    "sha256_ssse3",
+    "uas",
+    "usb_storage",
+    "vfat",
+    "virtio_blk",
+    "virtio_pci",
+    "virtio_scsi",
+    "vmw_pvscsi",
+    "xhci_pci",
+];
+
 /// Modules for protocols, filters and ciphers: nothing announces a need for
 /// them, so they are named.
 pub const PROTOCOLS: &[&str] = &[
@@ -120,6 +172,8 @@ pub const PROTOCOLS: &[&str] = &[
 
 /// Modules for files: verity, encryption, the filesystems.
 pub const FILES: &[&str] = &[
+    "crc32c_generic",
+    "crc32c_intel",
     "dm_crypt",
     "dm_mod",
     "dm_verity",
