@@ -24,6 +24,11 @@ usage: sbc run FILE                runs a node
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
+    match called_as().as_str() {
+        "init" if std::process::id() == 1 => return roles::init::appliance::run(),
+        "modprobe" => return roles::init::appliance::modprobe(&args),
+        _ => {}
+    }
     let (command, rest) = match args.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("", &[][..]),
@@ -51,8 +56,18 @@ fn main() -> ExitCode {
     }
 }
 
+/// Returns the name under which the program was called: on the appliance it is
+/// the first process, and what the kernel asks for modules.
+fn called_as() -> String {
+    let name = std::env::args().next().unwrap_or_default();
+    name.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
 /// A child of `sbc run`; nobody types this.
 fn role(rest: &[String]) -> ExitCode {
+    if let Some("serial") = rest.first().map(String::as_str) {
+        return roles::init::appliance::login();
+    }
     let role = rest.first().and_then(|word| roles::Role::of(word));
     let Some(role) = role else {
         eprint!("{USAGE}");

@@ -3,6 +3,7 @@
 //! that comes from a network, and it keeps what a child's death must not lose:
 //! the listening sockets and the call journal.
 
+pub mod appliance;
 mod backoff;
 mod child;
 mod configuration;
@@ -61,6 +62,8 @@ struct Kept {
     running: Option<Running>,
     generation: u64,
     backoff: Backoff,
+    /// Whether its running process has said that it is ready.
+    is_ready: bool,
 }
 
 /// Runs the node that `text` describes until SIGTERM or SIGINT.
@@ -226,7 +229,13 @@ impl Supervisor {
         match event {
             Event::Said(FromChild::Keep { key, record }) => self.journal.keep(key, record),
             Event::Said(FromChild::Forget { key }) => self.journal.forget(key),
-            Event::Said(FromChild::Ready) => tracing::info!(role = role.word(), "ready"),
+            Event::Said(FromChild::Ready) => {
+                tracing::info!(role = role.word(), "ready");
+                kept.is_ready = true;
+                if self.children.values().all(|kept| kept.is_ready) {
+                    say_ready();
+                }
+            }
             Event::Said(FromChild::Here(_)) => {}
             // Only the console may order anything.
             Event::Said(FromChild::Page(page)) if role == Role::Console => self.take_page(&page),
@@ -236,6 +245,7 @@ impl Supervisor {
             Event::Said(FromChild::Page(_) | FromChild::Order { .. }) => {}
             Event::Ended { why } => {
                 kept.running = None;
+                kept.is_ready = false;
                 let pause = kept.backoff.pause_after_death(self.started.elapsed());
                 let in_trouble = kept.backoff.in_trouble();
                 tracing::warn!(role = role.word(), why, ?pause, in_trouble, "role ended");
@@ -260,6 +270,13 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Tells whoever started the node, on standard output, that all roles are ready.
+fn say_ready() {
+    use std::io::Write;
+    // Nobody has to listen.
+    let _unheard = writeln!(io::stdout(), "ready");
 }
 
 fn kept_at(children: &mut BTreeMap<Role, Kept>, role: Role) -> &mut Kept {

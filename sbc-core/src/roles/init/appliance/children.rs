@@ -1,0 +1,277 @@
+//! The node and the console login as children of the first process: they are
+//! started, watched, reaped and started again; signals come in, the way the
+//! machine is to end goes out.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::data::{self, Configuration};
+use super::watchdog::Watchdog;
+use super::{Machine, ready, words};
+
+/// A node that was asked to stop has this long.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+/// A child that ended is started again after this pause.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The node is given up, its fence closed, after so many ends without READY.
+const ENDS_MAX: u32 = 5;
+const FEED_EVERY: Duration = Duration::from_secs(5);
+const PROGRAM: &str = "/usr/sbin/sbc";
+/// Where the configuration in force lies for the node to read.
+const RUNNING: &str = "/run/sbc/config.toml";
+
+/// How the machine is to end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Ending {
+    /// Cold.
+    Restart,
+    /// For good.
+    PowerOff,
+}
+
+struct Keeper {
+    machine: Machine,
+    configuration: Option<Configuration>,
+    node: Option<Child>,
+    login: Option<Child>,
+    watchdog: Option<Watchdog>,
+    ends: u32,
+    is_ready: bool,
+    /// Lines of the node: it says when all its roles are ready.
+    said: mpsc::Sender<String>,
+}
+
+/// Watches until a signal ends it: SIGINT restarts, SIGUSR2 powers off, SIGHUP
+/// takes the configuration that was confirmed last.
+pub fn watch(machine: Machine, configuration: Option<Configuration>, is_ready: bool) -> Ending {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    match runtime {
+        Ok(runtime) => runtime
+            .block_on(keep(machine, configuration, is_ready))
+            .unwrap_or(Ending::Restart),
+        Err(_) => Ending::Restart,
+    }
+}
+
+async fn keep(
+    machine: Machine,
+    configuration: Option<Configuration>,
+    is_ready: bool,
+) -> io::Result<Ending> {
+    let (said, mut lines) = mpsc::channel(16);
+    let mut keeper = Keeper {
+        machine,
+        configuration,
+        node: None,
+        login: None,
+        watchdog: Watchdog::start(),
+        ends: 0,
+        is_ready,
+        said,
+    };
+    // Ctrl-Alt-Del asks us instead of the kernel.
+    let _stays = rustix::system::reboot(rustix::system::RebootCommand::CadOff);
+    let mut ended = signal(SignalKind::child())?;
+    let mut restart = signal(SignalKind::interrupt())?;
+    let mut off = signal(SignalKind::user_defined2())?;
+    let mut reload = signal(SignalKind::hangup())?;
+    let mut feed = tokio::time::interval(FEED_EVERY);
+    keeper.start_login();
+    keeper.start_node();
+    loop {
+        tokio::select! {
+            _ = restart.recv() => return Ok(Ending::Restart),
+            _ = off.recv() => return Ok(Ending::PowerOff),
+            _ = reload.recv() => keeper.reload(),
+            _ = ended.recv() => {
+                if keeper.reap() {
+                    tokio::time::sleep(PAUSE).await;
+                    keeper.start_login();
+                    keeper.start_node();
+                }
+            }
+            Some(line) = lines.recv() => keeper.hear(&line),
+            _ = feed.tick() => {
+                if let Some(watchdog) = &mut keeper.watchdog {
+                    watchdog.feed();
+                }
+            }
+        }
+    }
+}
+
+impl Keeper {
+    fn start_login(&mut self) {
+        if self.login.is_none() {
+            let started = Command::new(PROGRAM).args(["role", "serial"]).spawn();
+            self.login = told("the console login", started);
+        }
+    }
+
+    fn start_node(&mut self) {
+        let Some(configuration) = self.configuration.as_ref().filter(|_| self.node.is_none())
+        else {
+            return;
+        };
+        if self.ends >= ENDS_MAX {
+            return;
+        }
+        if let Err(error) = data::put(Path::new(RUNNING), configuration.text.as_bytes()) {
+            words::failed("configuration", "SBC-2104", &error.to_string());
+            return;
+        }
+        let mut command = Command::new(PROGRAM);
+        command.args(["run", RUNNING, "--api", "/run/sbc/api"]);
+        if self.machine.keeps {
+            command.args([
+                "--cdr",
+                "/data/cdr/calls.jsonl",
+                "--ladders",
+                "/data/ladders",
+            ]);
+        }
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open("/run/sbc/node.log");
+        let log = log.map_or_else(|_| Stdio::null(), Stdio::from);
+        let started = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn();
+        self.node = told("the node", started);
+        let out = self.node.as_mut().and_then(|node| node.stdout.take());
+        if let Some(out) = out {
+            let said = self.said.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(out).lines().map_while(Result::ok) {
+                    let _nobody_listens = said.blocking_send(line);
+                }
+            });
+        }
+    }
+
+    /// Takes one line of the node.
+    fn hear(&mut self, line: &str) {
+        if line != "ready" || self.is_ready {
+            return;
+        }
+        self.is_ready = true;
+        self.ends = 0;
+        let name = self.configuration.as_ref().map(Configuration::name);
+        ready(&self.machine, &name.unwrap_or_default(), "accepting");
+    }
+
+    /// Reaps all that ended, our children and whoever was left to us. Returns
+    /// whether one of ours must be started again.
+    fn reap(&mut self) -> bool {
+        let mut ours = false;
+        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+            let is = |child: &Option<Child>| {
+                child.as_ref().is_some_and(|child| {
+                    i64::from(child.id()) == i64::from(pid.as_raw_nonzero().get())
+                })
+            };
+            if is(&self.login) {
+                self.login = None;
+                ours = true;
+            } else if is(&self.node) {
+                self.node = None;
+                self.ends += 1;
+                ours = true;
+                let code = status.exit_status();
+                words::say(&format!("the node ended: {}", last_words(code)));
+                if self.ends == ENDS_MAX {
+                    words::failed(
+                        "node",
+                        "SBC-2105",
+                        "it ends again and again; the fence stays closed",
+                    );
+                }
+            }
+        }
+        ours
+    }
+
+    /// Takes the configuration that was confirmed last.
+    fn reload(&mut self) {
+        match data::configuration(true) {
+            Ok(configuration) => self.configuration = configuration,
+            Err(error) => words::say(&format!("the configuration cannot be read: {error}")),
+        }
+        self.ends = 0;
+        match &mut self.node {
+            // Its end is heard of like any other, and starts it again.
+            Some(node) => ask_to_end(node),
+            None => self.start_node(),
+        }
+    }
+}
+
+/// Returns why the node ended: its own last line.
+fn last_words(code: Option<i32>) -> String {
+    let text = fs::read_to_string("/run/sbc/node.log").unwrap_or_default();
+    let last = text.lines().last().unwrap_or_default().to_owned();
+    match code {
+        Some(code) => format!("status {code}: {last}"),
+        None => format!("by a signal: {last}"),
+    }
+}
+
+fn told(what: &str, started: io::Result<Child>) -> Option<Child> {
+    match started {
+        Ok(child) => Some(child),
+        Err(error) => {
+            words::say(&format!("{what} cannot be started: {error}"));
+            None
+        }
+    }
+}
+
+fn ask_to_end(child: &Child) {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let _gone = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// Asks every process to end, waits, and ends those that did not.
+pub fn end_all() {
+    for signal in [Signal::TERM, Signal::KILL] {
+        for pid in others() {
+            let _gone = kill_process(pid, signal);
+        }
+        let begun = Instant::now();
+        while begun.elapsed() < STOPS_WITHIN {
+            match waitpid(None, WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => std::thread::sleep(Duration::from_millis(20)),
+                Err(_) => break,
+            }
+        }
+    }
+}
+
+/// Returns all processes but this one and the kernel's own.
+fn others() -> Vec<Pid> {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let numbers = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_string_lossy().parse::<i32>().ok());
+    // A thread of the kernel has no program.
+    let programs = numbers.filter(|pid| {
+        *pid != 1 && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|words| !words.is_empty())
+    });
+    programs.filter_map(Pid::from_raw).collect()
+}

@@ -1,0 +1,64 @@
+//! What the node says while it boots: lines with the time since the kernel
+//! started, and one last line that programs read.
+
+use std::fs;
+use std::io::Write;
+
+/// Where the lines of this boot are kept until the next.
+pub const LOG: &str = "/run/sbc/boot.log";
+
+/// Returns the seconds since the kernel started.
+#[must_use]
+pub fn seconds() -> f64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Says one stage of the boot.
+pub fn say(what: &str) {
+    put(&format!("[{:6.2}] {what}\n", seconds()));
+}
+
+/// Says, once per boot, that the node is ready. Fields are only ever appended.
+pub fn ready(version: &str, slot: char, config: &str, calls: &str) {
+    put(&ready_line(version, slot, seconds(), config, calls));
+}
+
+fn ready_line(version: &str, slot: char, boot: f64, config: &str, calls: &str) -> String {
+    let slot = slot.to_ascii_uppercase();
+    format!(
+        "SBC-READY version={version} slot={slot} boot={boot:.1}s config={config} calls={calls}\n"
+    )
+}
+
+/// Says that a stage failed and the node stays as it is: its links down or its
+/// fence closed.
+pub fn failed(stage: &str, code: &str, why: &str) {
+    say(&format!("{stage}: {why}"));
+    put(&format!("SBC-FAILED stage={stage} code={code}\n"));
+}
+
+/// Writes to the serial console and to the screen, if there is one.
+fn put(line: &str) {
+    for console in ["/dev/console", "/dev/tty0"] {
+        if let Ok(mut file) = fs::File::options().write(true).open(console) {
+            // A console that is not there hears nothing.
+            let _unheard = file.write_all(line.as_bytes());
+        }
+    }
+    let log = fs::File::options().create(true).append(true).open(LOG);
+    if let Ok(mut file) = log {
+        let _full = file.write_all(line.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_ready_line_has_its_fields_in_their_order() {
+        assert_eq!(
+            super::ready_line("0.1.0", 'a', 1.84, "42:1f0c9a3e", "accepting"),
+            "SBC-READY version=0.1.0 slot=A boot=1.8s config=42:1f0c9a3e calls=accepting\n"
+        );
+    }
+}
