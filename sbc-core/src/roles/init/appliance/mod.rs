@@ -123,7 +123,7 @@ fn start() -> Ending {
     };
     let slot = machine.slot.to_ascii_uppercase();
     words::say(&format!(
-        "sbc {} slot {slot}, image verified, key r = recovery",
+        "sbc {} slot {slot}, image verified",
         machine.version
     ));
     let modules = match Modules::read() {
