@@ -122,6 +122,65 @@ fn every_code_can_be_explained() {
     assert_eq!(status(&["explain", "SBC-9999"], ""), Some(1));
 }
 
+/// The pages of the operator are what the program prints, word for word.
+#[test]
+fn the_pages_of_keys_and_codes_say_what_the_program_says() {
+    for (page, words) in [
+        ("config.md", ["schema", "--markdown"]),
+        ("codes.md", ["explain", "--markdown"]),
+    ] {
+        let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../docs")
+            .join(page);
+        let written = fs::read_to_string(path).unwrap();
+        let printed = said(&sbc(&words, ""));
+        assert!(
+            written == printed,
+            "write it again: sbc {} > docs/{page}",
+            words.join(" ")
+        );
+    }
+}
+
+/// Every code that the program can say is in the register, and so has its text.
+#[test]
+fn every_code_in_the_sources_is_in_the_register() {
+    let mut looked = 0;
+    for folder in ["src", "call/src", "../sbc-netcfg/src"] {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let mut folders = vec![root];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                for at in text.match_indices("SBC-").map(|(at, _)| at + 4) {
+                    let Some(Ok(number)) = text.get(at..at + 4).map(str::parse::<u16>) else {
+                        continue;
+                    };
+                    looked += 1;
+                    let known = sbc_config::Code::new(number).is_some();
+                    assert!(
+                        known,
+                        "{}: SBC-{number:04} is in no register",
+                        path.display()
+                    );
+                }
+            }
+        }
+    }
+    assert!(looked > 50, "{looked}");
+    for number in 1001..=1018 {
+        assert!(
+            sbc_config::Code::new(number).is_some(),
+            "SBC-{number} has no text"
+        );
+    }
+}
+
 #[test]
 fn the_schema_is_printed() {
     let schema = said(&sbc(&["schema"], ""));

@@ -231,3 +231,32 @@ fn ten_thousand_lines_are_committed() {
     );
     assert!(millis < 5_000, "{line}");
 }
+
+/// `configure safe`: what is committed stays only while the login lives and
+/// confirms.
+#[test]
+fn a_safe_commit_goes_back_when_its_login_ends() {
+    let node = Node::start("safe", 46);
+    let commits = |limit: u32, then: &str| {
+        let mut one = node.terminal();
+        one.waits(0, "lab> ", SOON).unwrap();
+        let lines = format!(
+            "configure safe\rset trunk itsp-a max-simultaneous-calls {limit}\rcommit\r{then}"
+        );
+        one.types(lines.as_bytes(), 11_520).unwrap();
+        one.waits(0, "Back when this login ends", SOON).unwrap();
+        one
+    };
+    let one = commits(9, "");
+    assert_eq!(limit(&node), "9");
+    // Its line goes dead.
+    drop(one);
+    node.until(SOON, |node| limit(node) == "3");
+    assert!(node.answer("show audit").contains("goes back: the login"));
+    let mut one = commits(8, "confirm\r");
+    one.waits(0, "kept; boot uses it", SOON).unwrap();
+    drop(one);
+    // Another login's end, and its own, change nothing of what was confirmed.
+    node.until(SOON, |node| !node.answer("show users").contains("cli"));
+    assert_eq!(limit(&node), "8");
+}

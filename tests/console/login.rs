@@ -170,3 +170,41 @@ fn a_login_at_which_nobody_types_ends() {
     let said = node.asks_api(&[("session", "{\"line\":\"x\"}")]);
     assert!(said.contains("\"idle_secs\":60"), "{said}");
 }
+
+#[test]
+fn neither_noise_nor_a_break_nor_control_c_gets_past_the_login() {
+    let node = claimed("before-login", 37);
+    let mut line = node.login();
+    line.waits(0, "lab login: ", SOON).unwrap();
+    for keys in [
+        &b"\0\0b\0\x08\r"[..],
+        b"\x03",
+        b"ad\xe9min\r\x03",
+        b"\x1a\x1c\x04\x04",
+    ] {
+        line.types(keys, 11_520).unwrap();
+    }
+    // Ctrl-D at an empty name ends the login, and whoever started it starts the
+    // next; nothing else does.
+    let mut line = node.login();
+    line.waits(0, "lab login: ", SOON).unwrap();
+    let from = line.seen.len();
+    line.types(b"\0\0\x03ad\xe9min\r", 11_520).unwrap();
+    line.waits(from, "Password: ", SOON).unwrap();
+    line.types(b"\x03", 11_520).unwrap();
+    line.waits(from, "^C", SOON).unwrap();
+    let from = line.seen.len();
+    line.types(b"admin\r", 11_520).unwrap();
+    line.waits(from, "Password: ", SOON).unwrap();
+    line.types(format!("{PASSWORD}\r").as_bytes(), 11_520)
+        .unwrap();
+    line.waits(from, "lab> ", SOON).unwrap();
+    let text = line.text(from);
+    // Nothing of it counted as a wrong password; the first login was the claim's.
+    assert!(text.contains("; 0 failed since."), "{text}");
+    assert!(!text.contains("lab> sbc"), "{text}");
+    assert!(
+        text.contains("trunks ") && text.contains("alarms "),
+        "{text}"
+    );
+}

@@ -210,12 +210,12 @@ impl Node {
             .arg("login")
             .arg("--api")
             .arg(self.folder.join("api.sock"));
-        Pty::start(command).unwrap()
+        Pty::start(&command).unwrap()
     }
 
     /// Opens a console on a terminal.
     pub fn terminal(&self) -> Pty {
-        Pty::start(self.cli()).unwrap()
+        Pty::start(&self.cli()).unwrap()
     }
 
     /// Ends the node at once, as a power cut does.

@@ -25,7 +25,12 @@ impl Pty {
     ///
     /// # Errors
     /// When the machine has no more terminals, or the program is not there.
-    pub fn start(mut command: Command) -> std::io::Result<Self> {
+    pub fn start(command: &Command) -> std::io::Result<Self> {
+        // A session of its own whose terminal this is: else no key is a signal.
+        let mut own = Command::new("setsid");
+        own.args(["--ctty", "--wait"]);
+        own.arg(command.get_program()).args(command.get_args());
+        let mut command = own;
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&ours)?;
         unlockpt(&ours)?;
@@ -78,7 +83,7 @@ impl Pty {
             }
             let left = within.saturating_sub(began.elapsed());
             if left.is_zero() {
-                return Err(format!("no {text:?} in {:?}", self.text(from)));
+                return Err(format!("no {text:?} in {}", self.end_of(from)));
             }
             self.reads_for(left.min(Duration::from_millis(20)));
         }
@@ -90,9 +95,60 @@ impl Pty {
         String::from_utf8_lossy(self.seen.get(from..).unwrap_or_default()).into_owned()
     }
 
+    /// Returns the end of what was written after the first `from` octets, and
+    /// whether the program still runs.
+    fn end_of(&mut self, from: usize) -> String {
+        const SHOWN: usize = 1500;
+        let text = self.text(from.max(self.seen.len().saturating_sub(SHOWN)));
+        format!("{text:?}; it runs: {}", self.runs())
+    }
+
     /// Returns whether the program still runs.
     pub fn runs(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Reads as a line of `rate` octets a second brings them, until `text` was
+    /// written after the first `from` octets. Returns how long that took.
+    ///
+    /// # Errors
+    /// What was seen instead.
+    pub fn waits_at(
+        &mut self,
+        rate: u64,
+        from: usize,
+        text: &str,
+        within: Duration,
+    ) -> Result<Duration, String> {
+        const TICK: Duration = Duration::from_millis(10);
+        let began = Instant::now();
+        let mut page = vec![0; usize::try_from(rate / 100).unwrap_or(1).max(1)];
+        while !self.text(from).contains(text) {
+            if began.elapsed() > within {
+                return Err(format!("no {text:?} in {}", self.end_of(from)));
+            }
+            let due = Instant::now() + TICK;
+            let wait = Timespec {
+                tv_sec: 0,
+                tv_nsec: TICK.subsec_nanos().into(),
+            };
+            if poll(&mut [PollFd::new(&self.ours, PollFlags::IN)], Some(&wait)) == Ok(1)
+                && let Ok(length) = self.ours.read(&mut page)
+            {
+                self.seen
+                    .extend_from_slice(page.get(..length).unwrap_or_default());
+            }
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        }
+        Ok(began.elapsed())
+    }
+
+    /// Types `keys` without reading along.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn presses(&mut self, keys: &[u8]) -> std::io::Result<()> {
+        self.ours.write_all(keys)
     }
 
     fn reads_for(&mut self, time: Duration) {

@@ -114,3 +114,84 @@ fn control_c_cancels_the_line_and_keeps_the_login() {
     pty.waits(from, "sbc 0.", SOON).unwrap();
     assert!(!pty.text(0).contains("unknown 'nonsense'"));
 }
+
+/// A configuration of thousands of lines, on a line of 11,520 octets a second:
+/// what waits to be written is dropped, and the prompt is there at once, behind
+/// the page that has left the node already: our end of the terminal holds that.
+#[test]
+fn control_c_stops_any_output_at_once() {
+    const RATE: u64 = 11_520;
+    const PAGE: u64 = 4096;
+    let node = Node::start("stops-output", 19);
+    let mut lines = String::from("configure\n");
+    for number in 0..4_000 {
+        lines.push_str(&format!("set site s{number} max-simultaneous-calls 7\n"));
+    }
+    assert!(
+        node.follows(&format!("{lines}commit\n"))
+            .contains("is live")
+    );
+    let whole = node.answer("show configuration").len();
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    // The best of a few, since the machine may be busy for a moment.
+    let (mut best, mut most) = (SOON, usize::MAX);
+    for _ in 0..3 {
+        let from = pty.seen.len();
+        pty.presses(b"show configuration | no-more\r").unwrap();
+        pty.waits_at(RATE, from, "[site.s9]", SOON).unwrap();
+        let from = pty.seen.len();
+        pty.presses(b"\x03").unwrap();
+        let took = pty.waits_at(RATE, from, "lab> ", SOON).unwrap();
+        (best, most) = (best.min(took), most.min(pty.seen.len() - from));
+    }
+    println!("prompt after {best:?}; {most} of {whole} octets came");
+    let page = Duration::from_millis(PAGE * 1000 / RATE);
+    assert!(best < page + Duration::from_millis(200), "{best:?}");
+    assert!(most < 4096 + 200 && whole > 100_000, "{most} of {whole}");
+    // The login goes on.
+    let from = pty.seen.len();
+    pty.presses(b"show version\r").unwrap();
+    pty.waits_at(RATE, from, "sbc 0.", SOON).unwrap();
+}
+
+#[test]
+fn control_c_leaves_a_screen_a_paste_and_a_monitor() {
+    let node = Node::start("leaves", 44);
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    let mut leaves = |typed: &str, shown: &str, prompt: &str| {
+        let from = pty.seen.len();
+        pty.types(format!("{typed}\r").as_bytes(), 11_520).unwrap();
+        pty.waits(from, shown, SOON).unwrap();
+        let from = pty.seen.len();
+        pty.types(b"\x03", 11_520).unwrap();
+        pty.waits(from, prompt, SOON).unwrap();
+    };
+    leaves("help", "--More--", "lab> ");
+    leaves("monitor trunks", "itsp-a", "lab> ");
+    leaves("configure", "lab# ", "lab# ");
+    leaves(
+        "load merge terminal\rset trunk itsp-a bandw",
+        "Ctrl-D",
+        "lab# ",
+    );
+    // Nothing of the paste was taken, neither by the candidate nor as a command.
+    let from = pty.seen.len();
+    pty.types(b"compare\r", 11_520).unwrap();
+    pty.waits(from, "no changes", SOON).unwrap();
+}
+
+#[test]
+fn a_break_locks_the_line() {
+    let node = Node::start("break", 45);
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    // A BREAK is read as NUL.
+    pty.types(b"show ver\0", 11_520).unwrap();
+    pty.waits(0, "locked by local", SOON).unwrap();
+    let from = pty.seen.len();
+    pty.types(b"show version\r", 11_520).unwrap();
+    pty.waits(from, "Password: ", SOON).unwrap();
+    assert!(!pty.text(from).contains("sbc 0."), "{}", pty.text(from));
+}

@@ -16,7 +16,7 @@ use sbc_config::{Checked, Code, Severity, check_with, render, schema};
 const USAGE: &str = "\
 usage: sbc check FILE [--offline] [--json] [--strict] [--secrets DIR]
        sbc schema [--markdown]
-       sbc explain [SBC-nnnn]
+       sbc explain [SBC-nnnn | --markdown]
 
 FILE may be - for standard input. --offline asks nothing but the file.
 --secrets DIR looks names of secrets up in DIR, one file each.
@@ -43,6 +43,7 @@ pub fn run(args: &[String]) -> ExitCode {
         ["schema"] => answer(&(schema::json_schema() + "\n"), 0),
         ["schema", "--markdown"] => answer(&schema::markdown(), 0),
         ["explain"] => answer(&register(), 0),
+        ["explain", "--markdown"] => answer(&markdown(), 0),
         ["explain", code] => explain(code),
         _ => usage(),
     }
@@ -155,6 +156,22 @@ fn register() -> String {
     Code::all()
         .map(|code| format!("{code}  {:<7}  {}\n", code.severity().word(), code.title()))
         .collect()
+}
+
+/// Returns `docs/codes.md`: every code with all that `explain` says of it.
+fn markdown() -> String {
+    let mut out = String::from(
+        "# Codes\n\nWritten by `sbc explain --markdown`; the register is its source. 0xxx and the like: the\nconfiguration. 1xxx: why a call ended. 2xxx: boot. 3xxx: console and API. A code is never used\nagain for anything else. At the console: `explain 1004`.\n",
+    );
+    for code in Code::all() {
+        let severity = code.severity().word();
+        out.push_str(&format!(
+            "\n## {code}: {} ({severity})\n\n```\n{}```\n",
+            code.title(),
+            code.explanation()
+        ));
+    }
+    out
 }
 
 fn usage() -> ExitCode {

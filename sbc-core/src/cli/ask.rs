@@ -4,12 +4,18 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::pager::INTERRUPTED;
+
 /// The node answers within this time, or it hangs.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long nobody looks whether Ctrl-C was pressed.
+const LOOKS_EVERY: Duration = Duration::from_millis(50);
 
 /// An open conversation.
 #[derive(Debug)]
@@ -18,6 +24,8 @@ pub struct Client {
     /// What the node said of itself.
     pub hello: Value,
     next: u64,
+    /// A line that has not come whole.
+    part: Vec<u8>,
 }
 
 /// Why there is no answer.
@@ -25,6 +33,8 @@ pub struct Client {
 pub enum Unanswered {
     #[error("no node answers: {0}; is 'sbc run' up? --api names another place")]
     Gone(String),
+    #[error("given up on")]
+    Cancelled,
     #[error("{code}: {message}")]
     Refused { code: String, message: String },
 }
@@ -42,12 +52,13 @@ impl Client {
     /// When nobody is there.
     pub fn open(api: &Path) -> Result<Self, Unanswered> {
         let stream = UnixStream::connect(api)?;
-        stream.set_read_timeout(Some(ANSWERS_WITHIN))?;
+        stream.set_read_timeout(Some(LOOKS_EVERY))?;
         stream.set_write_timeout(Some(ANSWERS_WITHIN))?;
         let mut client = Self {
             stream: BufReader::new(stream),
             hello: Value::Null,
             next: 1,
+            part: Vec::new(),
         };
         let hello = client.line()?;
         client.hello = hello.get("hello").cloned().unwrap_or_default();
@@ -86,11 +97,30 @@ impl Client {
         }
     }
 
+    /// Waits for one whole line; Ctrl-C gives up on it.
     fn line(&mut self) -> Result<Value, Unanswered> {
-        let mut line = String::new();
-        if self.stream.read_line(&mut line)? == 0 {
-            return Err(Unanswered::Gone("it ended the conversation".to_owned()));
+        let until = Instant::now() + ANSWERS_WITHIN;
+        loop {
+            match self.stream.read_until(b'\n', &mut self.part) {
+                Ok(0) => return Err(Unanswered::Gone("it ended the conversation".to_owned())),
+                Ok(_) if self.part.ends_with(b"\n") => {
+                    let line = std::mem::take(&mut self.part);
+                    let read = serde_json::from_slice(&line);
+                    return read.map_err(|error| Unanswered::Gone(error.to_string()));
+                }
+                Ok(_) => {}
+                Err(error) if is_pause(&error) && Instant::now() < until => {
+                    if INTERRUPTED.load(Ordering::Relaxed) {
+                        return Err(Unanswered::Cancelled);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        serde_json::from_str(&line).map_err(|error| Unanswered::Gone(error.to_string()))
     }
+}
+
+fn is_pause(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
 }

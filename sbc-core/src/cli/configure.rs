@@ -51,6 +51,12 @@ pub fn live(session: &mut Session) -> Result<Live, String> {
     })
 }
 
+/// Returns the seconds until the live revision goes back by itself.
+pub fn back_in(session: &mut Session) -> Option<u64> {
+    let status = session.client.ask("config.status", &Value::Null).ok()?;
+    status.get("back_in_secs").and_then(Value::as_u64)
+}
+
 /// Begins a candidate from what is live.
 ///
 /// # Errors
@@ -234,12 +240,14 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
         }
         let minutes = wish.confirm.or(candidate.safe.then_some(10));
         upload(session, &joined.to_toml())?;
+        let safe = session.candidate.as_ref().is_some_and(|own| own.safe);
         let answer = session.client.ask(
             "config.put",
             &json!({
                 "base": now.revision,
                 "confirm": minutes.map(|minutes| minutes * 60),
                 "comment": wish.comment,
+                "safe": safe,
             }),
         );
         let answer = match answer {
@@ -277,9 +285,15 @@ fn live_now(session: &mut Session, answer: &Value, document: Document) -> String
         candidate.revision = revision;
     }
     let took = number("ms").unwrap_or(0);
+    let safe = session.candidate.as_ref().is_some_and(|own| own.safe);
     let back = number("back_in_secs").map_or_else(String::new, |secs| {
         let (minutes, secs) = (secs / 60, secs % 60);
-        format!("  Back in {minutes}:{secs:02} unless you type 'confirm'.")
+        let sooner = if safe {
+            "\nBack when this login ends, or"
+        } else {
+            "  Back"
+        };
+        format!("{sooner} in {minutes}:{secs:02} unless you type 'confirm'.")
     });
     format!("revision {revision} is live ({took} ms).{back}\n")
 }

@@ -1,8 +1,6 @@
 //! What the console does by itself: each deed takes its arguments and says what
 //! came of it.
 
-use std::io::IsTerminal;
-
 use sbc_config::edit::{Document, EditError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -201,10 +199,6 @@ fn edit(
 
 /// Reads until Ctrl-D without an echo, then says how much came and its hash.
 fn load(candidate: &mut Candidate, over: bool) -> Result<String, String> {
-    let people = std::io::stdin().is_terminal();
-    if people {
-        println!("paste set lines or TOML, then Ctrl-D on a line of its own");
-    }
     let text = terminal::paste(PASTE_MAX).map_err(|error| error.to_string())?;
     configure::load(candidate, &text, over)?;
     let hash = Sha256::digest(text.as_bytes());

@@ -2,7 +2,7 @@
 //! anything, and no byte of the wire ends a login.
 
 use std::borrow::Cow;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use rustyline::history::{History, MemHistory};
 use rustyline::validate::Validator;
 use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event, EventContext,
-    EventHandler, Helper, KeyEvent, RepeatCount,
+    EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
 
 use super::grammar::{Mode, completions, following};
@@ -42,6 +42,8 @@ struct Inner {
     /// When a key was last pressed, in milliseconds since `began`.
     pressed: AtomicU64,
     began: Instant,
+    /// The line was broken.
+    broken: AtomicBool,
 }
 
 impl Default for Shared {
@@ -51,6 +53,7 @@ impl Default for Shared {
             inside: Mutex::default(),
             pressed: AtomicU64::new(0),
             began: Instant::now(),
+            broken: AtomicBool::new(false),
         }))
     }
 }
@@ -220,12 +223,24 @@ impl ConditionalEventHandler for Question {
     }
 }
 
+/// A BREAK of the line, which reads as NUL, locks the login.
+struct Break(Shared);
+
+impl ConditionalEventHandler for Break {
+    fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
+        self.0.0.broken.store(true, Ordering::Relaxed);
+        Some(Cmd::Interrupt)
+    }
+}
+
 /// What came of one line.
 #[derive(Debug, Eq, PartialEq)]
 pub enum Typed {
     Line(String),
     /// Ctrl-C, or noise: nothing was said.
     Nothing,
+    /// A BREAK: somebody wants the line locked.
+    Lock,
     /// Ctrl-D on an empty line.
     End,
     /// There is no terminal any more.
@@ -235,6 +250,7 @@ pub enum Typed {
 /// The editor of one login.
 pub struct Keys {
     editor: Editor<Hand, MemHistory>,
+    shared: Shared,
     noise: u32,
     errors: u32,
 }
@@ -269,9 +285,18 @@ impl Keys {
         for key in ['Z', '\\'] {
             editor.bind_sequence(KeyEvent::ctrl(key), EventHandler::Simple(Cmd::Noop));
         }
+        for key in [
+            KeyEvent(KeyCode::Null, Modifiers::NONE),
+            KeyEvent::ctrl('@'),
+            KeyEvent::ctrl(' '),
+        ] {
+            let broken = EventHandler::Conditional(Box::new(Break(shared.clone())));
+            editor.bind_sequence(key, broken);
+        }
         shared.touch();
         Ok(Self {
             editor,
+            shared: shared.clone(),
             noise: 0,
             errors: 0,
         })
@@ -284,6 +309,11 @@ impl Keys {
             Ok(line) => {
                 (self.noise, self.errors) = (0, 0);
                 Typed::Line(line)
+            }
+            Err(ReadlineError::Interrupted)
+                if self.shared.0.broken.swap(false, Ordering::Relaxed) =>
+            {
+                Typed::Lock
             }
             Err(ReadlineError::Interrupted) => Typed::Nothing,
             Err(ReadlineError::Eof) => Typed::End,

@@ -117,6 +117,10 @@ fn enter(session: &mut Session) -> Result<bool, Unanswered> {
         let Some(password) = terminal::secret("Password: ")? else {
             return Ok(false);
         };
+        // Ctrl-C asks for the name again; it is no wrong password.
+        if password.is_empty() {
+            continue;
+        }
         match session
             .client
             .ask("login", &json!({ "user": user, "password": password }))
@@ -139,6 +143,9 @@ fn claim(session: &mut Session, node: &str) -> Result<bool, Unanswered> {
         let Some(first) = terminal::secret("New password: ")? else {
             return Ok(false);
         };
+        if first.is_empty() {
+            continue;
+        }
         if terminal::secret("Again: ")?.as_deref() != Some(first.as_str()) {
             println!("the two differ");
             continue;
@@ -160,8 +167,16 @@ fn admit(session: &mut Session, who: &Value) {
     let text = |field| who.get(field).and_then(Value::as_str).unwrap_or_default();
     session.user = super::clean(text("user"));
     session.role = Role::of(text("role")).unwrap_or(Role::Monitor);
-    let failures = who.get("failures").and_then(Value::as_u64).unwrap_or(0);
-    println!("{failures} failed since the last login on this line");
+    let number = |field| who.get(field).and_then(Value::as_u64);
+    let failures = number("failures").unwrap_or(0);
+    let last = number("last_time").map_or_else(
+        || "first login here".to_owned(),
+        |secs| {
+            let line = super::clean(text("last_line"));
+            format!("last login {} {line}", super::moment(secs))
+        },
+    );
+    println!("{last}; {failures} failed since.");
 }
 
 /// Asks for the password again until it is right: the line was locked. Returns
@@ -172,6 +187,9 @@ pub fn unlock(session: &mut Session) -> bool {
         let Ok(Some(password)) = terminal::secret("Password: ") else {
             return false;
         };
+        if password.is_empty() {
+            continue;
+        }
         let asked = json!({ "user": session.user, "password": password });
         match session.client.ask("login", &asked) {
             Ok(_) => return true,

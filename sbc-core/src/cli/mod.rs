@@ -3,6 +3,7 @@
 //! and it does one thing after the other.
 
 mod ask;
+mod banner;
 mod capture;
 mod configure;
 mod deeds;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rustix::termios::{self, OptionalActions, SpecialCodeIndex};
+use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex};
 
 /// Lines of a terminal that does not tell its size.
 pub const LINES: usize = 24;
@@ -62,28 +62,26 @@ enum Key {
 }
 
 fn more(percent: usize) -> Key {
-    print!("--More-- ({percent}%)");
-    let _closed = io::stdout().flush();
-    let key = key();
-    // Takes the question away again, without asking the terminal anything.
-    print!("\r{:18}\r", "");
-    let _closed = io::stdout().flush();
-    key
-}
-
-/// Waits for one key, without an echo.
-fn key() -> Key {
     let Ok(before) = termios::tcgetattr(io::stdin()) else {
         return Key::Quit;
     };
+    // Ctrl-C is a key here, so that it is heard while nobody writes.
     let mut raw = before.clone();
-    raw.local_modes -= termios::LocalModes::ICANON | termios::LocalModes::ECHO;
+    raw.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
     raw.special_codes[SpecialCodeIndex::VMIN] = 1;
     raw.special_codes[SpecialCodeIndex::VTIME] = 0;
     let _told = termios::tcsetattr(io::stdin(), OptionalActions::Now, &raw);
+    print!("--More-- ({percent}%)");
+    let _closed = io::stdout().flush();
     let mut byte = [0];
     let read = rustix::io::read(io::stdin(), &mut byte);
+    // Takes the question away again, without asking the terminal anything.
+    print!("\r{:18}\r", "");
+    let _closed = io::stdout().flush();
     let _told = termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
+    if INTERRUPTED.load(Ordering::Relaxed) {
+        return Key::Quit;
+    }
     match (read, byte) {
         (Ok(1), [b' ' | b'f']) => Key::Screen,
         (Ok(1), [b'\r' | b'\n' | b'j']) => Key::Line,

@@ -21,6 +21,9 @@ const LOOKS_EVERY: Duration = Duration::from_secs(2);
 /// Octets of a secret.
 const SECRET_MAX: usize = 1024;
 
+/// Ctrl-C, where it is a key.
+const CANCEL: u8 = 3;
+
 /// Time a terminal has to tell its size.
 const TELLS_WITHIN: Duration = Duration::from_millis(200);
 
@@ -29,6 +32,20 @@ const TELLS_WITHIN: Duration = Duration::from_millis(200);
 pub struct Kept(Option<Termios>);
 
 impl Kept {
+    /// While one word is asked for, Ctrl-C and its kin are keys as any other, and
+    /// a BREAK is one that says nothing.
+    fn raw() -> Self {
+        let Ok(before) = termios::tcgetattr(io::stdin()) else {
+            return Self(None);
+        };
+        let mut own = before.clone();
+        own.input_modes -= InputModes::IXON | InputModes::IXOFF | InputModes::BRKINT;
+        own.input_modes |= InputModes::IGNBRK;
+        own.local_modes -= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        let _told = termios::tcsetattr(io::stdin(), OptionalActions::Now, &own);
+        Self(Some(before))
+    }
+
     /// Between two lines nothing is echoed and nothing waits for a line's end,
     /// so that a paste loses nothing; Ctrl-S stops nothing.
     pub fn set_up() -> Self {
@@ -37,6 +54,8 @@ impl Kept {
         };
         let mut own = before.clone();
         own.input_modes -= InputModes::IXON | InputModes::IXOFF;
+        // A BREAK is read as NUL, which locks.
+        own.input_modes -= InputModes::IGNBRK | InputModes::BRKINT | InputModes::PARMRK;
         own.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
         let _told = termios::tcsetattr(io::stdin(), OptionalActions::Now, &own);
         Self(Some(before))
@@ -71,13 +90,15 @@ pub fn talk(session: &mut Session) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    println!("{}", banner(session));
+    print!("{}", super::banner::text(session));
     loop {
         if std::mem::take(&mut session.locked) && !super::login::unlock(session) {
             return ExitCode::SUCCESS;
         }
+        INTERRUPTED.store(false, Ordering::Relaxed);
         let prompt = prompt(session);
         match keys.line(&prompt) {
+            Typed::Lock => session.locked = true,
             Typed::Line(line) => {
                 keys.remember(&line);
                 session.history = keys.history();
@@ -148,22 +169,6 @@ fn say(session: &mut Session, line: &str) -> bool {
     true
 }
 
-fn banner(session: &Session) -> String {
-    let text = |field| {
-        let value = session.client.hello.get(field);
-        super::clean(
-            value
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or_default(),
-        )
-    };
-    format!(
-        "SBC {}  {}\n'?' help, 'menu' if lost.",
-        text("version"),
-        text("node")
-    )
-}
-
 fn prompt(session: &mut Session) -> String {
     let host = session
         .client
@@ -178,17 +183,18 @@ fn prompt(session: &mut Session) -> String {
     if !inside.is_empty() {
         println!("[edit {}]", super::clean(&inside));
     }
-    let back = configure::live(session).ok().and_then(|live| live.back_in);
-    let back = back.map_or_else(String::new, |secs| {
+    let back = configure::back_in(session).map_or_else(String::new, |secs| {
         format!("[{}:{:02}] ", secs / 60, secs % 60)
     });
     format!("{back}{host}# ")
 }
 
 /// Ctrl-C is heard by a thread of its own: it drops what waits to be written at
-/// once. Ctrl-Z and Ctrl-\ do nothing.
+/// once. Ctrl-Z and Ctrl-\ do nothing. Returns when it listens: the editor puts
+/// back what it found, so it must find this.
 fn listen_for_interrupts() {
-    std::thread::spawn(|| {
+    let (listens, ready) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
         use tokio::signal::unix::{Signal, SignalKind, signal};
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -203,12 +209,17 @@ fn listen_for_interrupts() {
             ) else {
                 return;
             };
+            let _gone = listens.send(());
             while interrupt.recv().await.is_some() {
-                INTERRUPTED.store(true, Ordering::Relaxed);
+                // First what waits, so that a writer goes on; then the word. The
+                // other way round the next prompt could be dropped as well.
                 let _none = termios::tcflush(io::stdout(), termios::QueueSelector::OFlush);
+                INTERRUPTED.store(true, Ordering::SeqCst);
             }
         });
     });
+    // Without a thread its end of the channel is gone, and nobody waits.
+    let _nobody = ready.recv();
 }
 
 /// Shows a command again and again until Ctrl-C.
@@ -219,8 +230,11 @@ pub fn monitor(session: &mut Session, command: &str) -> Outcome {
     loop {
         match session.line_in(Mode::Operational, command) {
             Outcome::Said(text) => pager::show(&format!("{text}\n"), false),
+            Outcome::Refused(_) if INTERRUPTED.load(Ordering::Relaxed) => return Outcome::Nothing,
             other => return other,
         }
+        // Somebody who watches is there.
+        session.shared.touch();
         let until = std::time::Instant::now() + LOOKS_EVERY;
         while std::time::Instant::now() < until {
             if INTERRUPTED.load(Ordering::Relaxed) {
@@ -237,7 +251,14 @@ pub fn monitor(session: &mut Session, command: &str) -> Outcome {
 /// When it cannot be read, is too long, or is no text.
 pub fn paste(most: u64) -> io::Result<String> {
     let mut octets = Vec::new();
+    let _kept = Kept::raw();
+    if io::stdin().is_terminal() {
+        println!("paste set lines or TOML, then Ctrl-D on a line of its own");
+    }
     while let Some(byte) = next_byte()? {
+        if byte == CANCEL && io::stdin().is_terminal() {
+            return Err(io::Error::other("nothing was taken"));
+        }
         octets.push(if byte == b'\r' { b'\n' } else { byte });
         if octets.len() as u64 > most {
             return Err(io::Error::other(
@@ -278,9 +299,9 @@ pub fn ask(question: &str) -> io::Result<Option<String>> {
 }
 
 fn typed(question: &str, shown: bool) -> io::Result<Option<String>> {
+    let kept = Kept::raw();
     print!("{question}");
     io::stdout().flush()?;
-    let kept = Kept::set_up();
     let mut octets = Vec::new();
     loop {
         let Some(byte) = next_byte()? else {
@@ -290,7 +311,17 @@ fn typed(question: &str, shown: bool) -> io::Result<Option<String>> {
             b'\r' | b'\n' => break,
             0x7f | 0x08 if octets.pop().is_some() && shown => print!("\x08 \x08"),
             0x7f | 0x08 => {}
-            0x15 => octets.clear(),
+            0x15 => {
+                if shown {
+                    print!("{}", "\x08 \x08".repeat(octets.len()));
+                }
+                octets.clear();
+            }
+            CANCEL => {
+                octets.clear();
+                print!("^C");
+                break;
+            }
             // Control characters of a line's noise are no part of a name.
             0..=0x1f => {}
             byte if octets.len() < SECRET_MAX => {

@@ -112,6 +112,8 @@ pub enum FromChild {
 pub enum ConfigOrder {
     /// The live text and its number.
     Live,
+    /// The same without the text: a prompt asks for it again and again.
+    Status,
     /// Makes the pages before it live, if `base` still is. Without a
     /// confirmation within `confirm_secs` it goes back.
     Put {
@@ -122,6 +124,8 @@ pub enum ConfigOrder {
         comment: String,
     },
     Confirm,
+    /// Goes back at once if this revision is live and waits for a confirmation.
+    GoBack(u32),
     Revisions,
     Revision(u32),
 }

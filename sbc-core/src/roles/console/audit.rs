@@ -2,6 +2,7 @@
 //! each holds the hash of the one before. A record that was altered, put in or
 //! taken out breaks the chain at its place.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -132,6 +133,15 @@ impl Audit {
         let file = File::open(self.path.as_ref()?);
         let lines = file.map(|file| BufReader::new(file).lines().map_while(Result::ok).collect());
         Some(lines.unwrap_or_default())
+    }
+
+    /// Returns when and from where each user logged in last.
+    pub fn logins(&self) -> BTreeMap<String, (u64, String)> {
+        let all = self.records().into_iter();
+        let logins = all.filter(|record| record.what == "login");
+        logins
+            .map(|record| (record.who, (record.time, record.line)))
+            .collect()
     }
 
     /// Returns the latest records, the oldest of them first.

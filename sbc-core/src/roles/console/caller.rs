@@ -26,6 +26,8 @@ pub struct Caller {
     pub last: Instant,
     /// A configuration that comes in parts.
     pub parts: String,
+    /// A revision that goes back when this conversation ends without a word.
+    pub safe: Option<u32>,
 }
 
 impl Caller {
@@ -40,6 +42,7 @@ impl Caller {
             since: Instant::now(),
             last: Instant::now(),
             parts: String::new(),
+            safe: None,
         }
     }
 
@@ -95,7 +98,14 @@ impl Caller {
         self.since = Instant::now();
         room.note(user, &self.line, "login");
         let role = known.role.word();
-        Ok(json!({ "user": user, "role": role, "failures": failures }))
+        let (time, line) = room.last_login(user, &self.line).unzip();
+        Ok(json!({
+            "user": user,
+            "role": role,
+            "failures": failures,
+            "last_time": time,
+            "last_line": line,
+        }))
     }
 
     /// Sets the first password of a node that has no user. It works once.

@@ -200,6 +200,7 @@ async fn accept(room: Rc<Room>, listener: UnixListener) {
             // A client that goes away in the middle of a line is no error of ours.
             let mut caller = Caller::new(next);
             let _gone = converse(&room, &mut caller, stream).await;
+            operations::end_safely(&room, &caller).await;
             room.logins.borrow_mut().remove(&next);
             room.unlock(next);
             room.clients.set(room.clients.get() - 1);

@@ -20,8 +20,9 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 9] = [
+const OTHERS: [(&str, Role); 10] = [
     ("config.live", Role::Monitor),
+    ("config.status", Role::Monitor),
     ("config.revision", Role::Operator),
     ("config.part", Role::Admin),
     ("config.put", Role::Admin),
@@ -257,6 +258,7 @@ async fn config(
     };
     match operation {
         "config.live" => room.order(ConfigOrder::Live).await,
+        "config.status" => room.order(ConfigOrder::Status).await,
         "config.confirm" => room.order(ConfigOrder::Confirm).await,
         "config.revisions" => room.order(ConfigOrder::Revisions).await,
         "config.revision" => {
@@ -295,8 +297,24 @@ async fn config(
                 channel: caller.line.clone(),
                 comment: text("comment").to_owned(),
             };
-            put(room, &whole, order).await
+            let answer = put(room, &whole, order).await?;
+            let safe = arguments.get("safe").and_then(Value::as_bool) == Some(true);
+            let revision = answer.get("revision").and_then(Value::as_u64);
+            caller.safe = revision
+                .filter(|_| safe)
+                .and_then(|revision| u32::try_from(revision).ok());
+            Ok(answer)
         }
+    }
+}
+
+/// What a login left unconfirmed in `configure safe` goes back when it ends.
+pub async fn end_safely(room: &Rc<Room>, caller: &Caller) {
+    let Some(revision) = caller.safe else { return };
+    // Confirmed, or others went on from it: then there is nothing to take back.
+    if room.order(ConfigOrder::GoBack(revision)).await.is_ok() {
+        let what = format!("revision {revision} goes back: the login ended unconfirmed");
+        room.note(&caller.user, &caller.line, &what);
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Room {
     pub secrets: Secrets,
     /// Who is in: user, role, line, since, last word.
     pub logins: RefCell<BTreeMap<u64, Login>>,
+    /// When and where each user was here last.
+    last_logins: RefCell<BTreeMap<String, (u64, String)>>,
     /// Who has locked the configuration.
     pub editor: Cell<Option<u64>>,
     /// Whoever sends a text to `init` has it for as long.
@@ -81,6 +83,7 @@ impl Room {
             // Whoever needs it says that it is not there.
             let _said_later = std::fs::create_dir_all(state);
         }
+        let audit = Audit::open(state.as_ref().map(|state| state.join("audit.jsonl")));
         Self {
             signal: RefCell::new(None),
             control,
@@ -90,9 +93,8 @@ impl Room {
             node: RefCell::new(node),
             text: RefCell::new(text),
             revision: Cell::new(revision),
-            audit: RefCell::new(Audit::open(
-                state.as_ref().map(|state| state.join("audit.jsonl")),
-            )),
+            last_logins: RefCell::new(audit.logins()),
+            audit: RefCell::new(audit),
             alarms: RefCell::default(),
             lockout: RefCell::default(),
             secrets: Secrets(state.map(|state| state.join("secrets"))),
@@ -204,6 +206,12 @@ impl Room {
         users
             .values()
             .any(|user| self.secrets.get(&user.secret).is_some())
+    }
+
+    /// Notes that a user has logged in. Returns when and where that was before.
+    pub fn last_login(&self, user: &str, line: &str) -> Option<(u64, String)> {
+        let now = (super::now(), line.to_owned());
+        self.last_logins.borrow_mut().insert(user.to_owned(), now)
     }
 
     /// Notes that a caller said something.

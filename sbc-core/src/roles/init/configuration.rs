@@ -51,6 +51,7 @@ impl Supervisor {
     pub fn order(&mut self, id: u64, order: ConfigOrder) {
         let answer = match order {
             ConfigOrder::Live => Ok(self.live()),
+            ConfigOrder::Status => Ok(self.status()),
             ConfigOrder::Put {
                 base,
                 confirm_secs,
@@ -67,6 +68,7 @@ impl Supervisor {
                 self.put(&text, base, confirm_secs, &author)
             }
             ConfigOrder::Confirm => self.confirm(),
+            ConfigOrder::GoBack(revision) => self.go_back_from(revision),
             ConfigOrder::Revisions => Ok(self.list()),
             ConfigOrder::Revision(number) => match self.configured.revisions.text(number) {
                 Some(text) => Ok(json!({ "revision": number, "toml": text })),
@@ -104,15 +106,20 @@ impl Supervisor {
     }
 
     fn live(&self) -> Value {
+        let mut answer = self.status();
+        if let Some(answer) = answer.as_object_mut() {
+            let text = self.configured.revisions.live_text();
+            answer.insert("toml".to_owned(), json!(text));
+        }
+        answer
+    }
+
+    fn status(&self) -> Value {
         let own = &self.configured;
         let left = own
             .back_at
             .map(|at| at.saturating_duration_since(Instant::now()).as_secs());
-        json!({
-            "revision": own.revisions.live(),
-            "toml": own.revisions.live_text(),
-            "back_in_secs": left,
-        })
+        json!({ "revision": own.revisions.live(), "back_in_secs": left })
     }
 
     fn list(&self) -> Value {
@@ -166,6 +173,16 @@ impl Supervisor {
         written.map_err(|error| ("SBC-3016", format!("not written: {error}")))?;
         own.back_at = None;
         Ok(json!({ "revision": own.revisions.live() }))
+    }
+
+    /// Whoever made `revision` live is gone and has not confirmed it.
+    fn go_back_from(&mut self, revision: u32) -> Answered {
+        let own = &self.configured;
+        if own.back_at.is_none() || own.revisions.live() != revision {
+            return Err(("SBC-3017", "nothing waits for a confirmation".to_owned()));
+        }
+        self.go_back();
+        Ok(self.status())
     }
 
     /// Nobody confirmed: the last confirmed revision is live again.
