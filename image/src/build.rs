@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
+use sha2::{Digest, Sha256};
 
 use crate::deb;
 use crate::fat::{self, Files, Form};
-use crate::fetch::{Cache, Fetched};
+use crate::fetch::{Cache, Fetched, hex};
 use crate::gpt::SECTOR;
 use crate::lab::{kernel_image, unpacked_kernel};
 use crate::lay::lay;
@@ -254,18 +255,46 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
     } = order;
     let lock = &fetched.lock;
     fs::create_dir_all(out)?;
-    let scratch = out.join("scratch");
-    let tools = Tools::new(cache, lock, scratch.clone(), release.time)?;
+    let overlay = repository.join("buildroot-overlay/rootfs");
     say("the binary");
     let binary = binary(repository)?;
+    let image = out.join(format!("sbc-{}.img", release.version));
+    let (key, key_at) = (key(order, lock, &binary)?, image.with_extension("from"));
+    if image.exists() && fs::read_to_string(&key_at).is_ok_and(|made| made == key) {
+        say("nothing has changed, the disk stays");
+        return Ok(image);
+    }
+    // What is half made belongs to no key.
+    let _not_there = fs::remove_file(&key_at);
+    let scratch = out.join("scratch");
+    let tools = Tools::new(cache, lock, scratch.clone(), release.time)?;
     say("the root");
-    let overlay = repository.join("buildroot-overlay/rootfs");
     let tree = root::tree(cache, lock, release, &binary, &overlay, &[])?;
     let parts = parts(&tools, cache, lock, release, &tree, &binary)?;
     say("the disk");
-    let image = assemble(&tools, cache, lock, release, &parts, out)?;
+    assemble(&tools, cache, lock, release, &parts, &image)?;
     fs::remove_dir_all(&scratch)?;
+    fs::write(&key_at, key)?;
     Ok(image)
+}
+
+/// Returns the hash of all an image is made from: the binary, the packages, the
+/// overlay, what the release says, and this program.
+fn key(order: &Order<'_>, lock: &Lock, binary: &Path) -> anyhow::Result<String> {
+    let overlay = order.repository.join("buildroot-overlay/rootfs");
+    let mut hash = Sha256::new();
+    for path in [binary.to_owned(), std::env::current_exe()?] {
+        hash.update(Sha256::digest(&fs::read(path)?));
+    }
+    hash.update(Sha256::digest(lock.to_string().as_bytes()));
+    hash.update(Sha256::digest(&order.release.file()));
+    let laid = root::laid_over(&overlay)?;
+    for (path, entry) in laid.entries() {
+        let mode = entry.mode;
+        hash.update(Sha256::digest(format!("{path} {mode:o}").as_bytes()));
+        hash.update(Sha256::digest(&entry.content.octets()?));
+    }
+    Ok(hex(&hash.finalize()))
 }
 
 fn assemble(
@@ -274,14 +303,13 @@ fn assemble(
     lock: &Lock,
     release: &Release,
     parts: &Parts,
-    out: &Path,
-) -> anyhow::Result<PathBuf> {
+    image: &Path,
+) -> anyhow::Result<()> {
     let (core_at, room) = disk::place("bios").context("no bios partition in the layout")?;
     let pieces = lock.packages.iter().find(|one| one.name == "grub-pc-bin");
     let pieces = pieces.context("the lock names no grub-pc-bin")?;
     let pieces = deb::unpack(cache, pieces)?.join("usr/lib/grub/i386-pc");
     let (code, core) = grub::loader(tools, &pieces, core_at, room)?;
-    let image = out.join(format!("sbc-{}.img", release.version));
     let contents = [
         ("bios", core),
         ("esp", esp(cache, lock, release, parts)?),
@@ -293,8 +321,7 @@ fn assemble(
         .iter()
         .map(|(name, bytes)| (*name, bytes.as_slice()))
         .collect();
-    disk::write(&image, &code, &contents)?;
-    Ok(image)
+    Ok(disk::write(image, &code, &contents)?)
 }
 
 fn say(what: &str) {

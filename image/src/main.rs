@@ -8,15 +8,18 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use sbc_image::build::{Order, build};
 use sbc_image::cpio;
+use sbc_image::disk::Disk;
 use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
 use sbc_image::lab;
 use sbc_image::lock::Lock;
 use sbc_image::release::{Release, TIME};
+use sbc_image::tools::Tools;
 use sbc_image::tree::{Content, Tree};
 
 const USAGE: &str = "usage, from the top of the repository:
   sbc-image build [--version V] [--out FOLDER] [--strict]
                                     build the disk image
+  sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
   sbc-image lock                    write image/packages.lock with the archive's versions
   sbc-image fetch [--strict]        fetch what the lock names
   sbc-image lab                     make the lab guests' kernel and initrd, print their paths
@@ -60,6 +63,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),
+        ["unpack", image, folder] => unpack(Path::new(image), folder),
         ["cpio", out, files @ ..] => archive(Path::new(out), files),
         _ => bail!("{USAGE}"),
     }
@@ -94,6 +98,25 @@ fn build_image(words: &[&str]) -> anyhow::Result<()> {
     };
     let image = build(&cache, &fetched, &order)?;
     println!("{}", image.display());
+    Ok(())
+}
+
+/// Lays the files of a slot's root out, by the filesystem's own program.
+fn unpack(image: &Path, folder: &str) -> anyhow::Result<()> {
+    let root = Disk::open(image)?.partition("root-a")?;
+    let (cache, fetched) = (cache()?, fetch(Strictness::Forward)?);
+    let _held = cache.hold()?;
+    let scratch = std::env::temp_dir().join(format!("sbc-unpack-{}", std::process::id()));
+    let tools = Tools::new(&cache, &fetched.lock, scratch.clone(), TIME)?;
+    let packed = tools.scratch("root.erofs");
+    fs::write(&packed, root)?;
+    let to = format!("--extract={folder}");
+    tools.run(
+        "usr/bin/fsck.erofs",
+        &[&to, "--preserve", "--force", &packed.display().to_string()],
+        &[],
+    )?;
+    fs::remove_dir_all(scratch)?;
     Ok(())
 }
 

@@ -76,6 +76,16 @@ pub fn tree(
     Ok(without_privilege(&tree))
 }
 
+/// Returns the files of the overlay alone.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn laid_over(overlay: &Path) -> anyhow::Result<Tree> {
+    let mut tree = Tree::new();
+    over(&mut tree, overlay, "").with_context(|| overlay.display().to_string())?;
+    Ok(tree)
+}
+
 /// Lays the files of a folder over the tree; `.keep` holds a folder in the
 /// repository and is passed over.
 fn over(tree: &mut Tree, folder: &Path, path: &str) -> std::io::Result<()> {

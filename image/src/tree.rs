@@ -19,6 +19,22 @@ pub enum Content {
     Device(u32, u32),
 }
 
+impl Content {
+    /// Returns what a file of it holds, and of a link where it leads; nothing
+    /// for the rest.
+    ///
+    /// # Errors
+    /// When a file of this machine cannot be read.
+    pub fn octets(&self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.clone()),
+            Self::From(path) => std::fs::read(path),
+            Self::Link(target) => Ok(target.clone().into_bytes()),
+            Self::Folder | Self::Device(..) => Ok(Vec::new()),
+        }
+    }
+}
+
 /// One entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {

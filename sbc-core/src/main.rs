@@ -65,8 +65,10 @@ fn called_as() -> String {
 
 /// A child of `sbc run`; nobody types this.
 fn role(rest: &[String]) -> ExitCode {
-    if let Some("serial") = rest.first().map(String::as_str) {
-        return roles::init::appliance::login();
+    match rest.first().map(String::as_str) {
+        Some("serial") => return roles::init::appliance::login(),
+        Some("port") => return roles::init::appliance::port(),
+        _ => {}
     }
     let role = rest.first().and_then(|word| roles::Role::of(word));
     let Some(role) = role else {

@@ -13,6 +13,7 @@
 )]
 
 mod citations;
+mod codes;
 mod licences;
 mod metadata;
 mod promises;

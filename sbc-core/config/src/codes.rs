@@ -173,11 +173,12 @@ register! {
     NO_PORT 1016 "SBC-1016" Error "no media port was free";
     NODE_FULL 1017 "SBC-1017" Error "the node holds as many calls as it can";
     CALL_FORBIDDEN 1018 "SBC-1018" Error "the call number is not allowed here";
-    BOOT_IMAGE 2101 "SBC-2101" Error "the image could not be opened";
-    BOOT_KERNEL 2102 "SBC-2102" Error "mounts or modules failed";
-    BOOT_FENCE 2103 "SBC-2103" Error "the fence could not be closed";
-    BOOT_CONFIGURATION 2104 "SBC-2104" Error "the configuration cannot be used";
-    BOOT_ROLE 2105 "SBC-2105" Error "a role does not start";
+    IMAGE 2101 "SBC-2101" Error "the image is damaged, or no slot holds it";
+    ROOT 2102 "SBC-2102" Error "the root cannot be set up";
+    FENCE 2103 "SBC-2103" Error "the fence cannot be closed";
+    BOOT_CONFIGURATION 2104 "SBC-2104" Error "the configuration of this boot cannot be used";
+    NODE_ENDS 2105 "SBC-2105" Error "the node ends again and again";
+    NO_NODE 2106 "SBC-2106" Error "no node is running";
     NO_OPERATION 3001 "SBC-3001" Error "no such operation";
     ARGUMENT 3002 "SBC-3002" Error "an argument is missing or wrong";
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";

@@ -3,6 +3,7 @@
 //! Nothing here shares code with the product, so that it can disagree with it.
 
 pub mod actor;
+pub mod firmware;
 pub mod guest;
 pub mod knock;
 pub mod lossy;

@@ -4,7 +4,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A program the checks run, the Debian package that brings it, and for what.
+/// A program the checks run (or the path of a file they read), the Debian
+/// package that brings it, and for what.
 #[derive(Clone, Copy)]
 struct Need {
     program: &'static str,
@@ -12,7 +13,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 6] = [
+const NEEDS: [Need; 7] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -32,6 +33,11 @@ const NEEDS: [Need; 6] = [
         program: "qemu-system-x86_64",
         package: "qemu-system-x86",
         why: "boots the guests",
+    },
+    Need {
+        program: "/usr/share/OVMF/OVMF_CODE_4M.fd",
+        package: "ovmf",
+        why: "is the UEFI the image is booted by",
     },
     Need {
         program: "sipp",
@@ -95,6 +101,9 @@ fn missing(needs: &[Need], is_installed: impl Fn(&str) -> bool) -> Vec<&Need> {
 }
 
 fn is_installed(program: &str) -> bool {
+    if program.starts_with('/') {
+        return Path::new(program).is_file();
+    }
     let path = std::env::var_os("PATH").unwrap_or_default();
     // Programs for the machine's keeper lie outside a user's path.
     let more = ["/usr/sbin", "/sbin"].map(std::path::PathBuf::from);
@@ -140,6 +149,7 @@ mod tests {
                 "valgrind",
                 "iproute2",
                 "qemu-system-x86",
+                "ovmf",
                 "sip-tester",
                 "nftables"
             ]

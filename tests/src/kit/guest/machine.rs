@@ -33,6 +33,7 @@ pub struct Plan {
     log: PathBuf,
     number: u32,
     nics: u32,
+    restarts: bool,
 }
 
 /// A running machine.
@@ -62,7 +63,7 @@ impl Plan {
         command
             .args(["-accel", "tcg", "-cpu", processor()?])
             .args(["-m", &megabytes.to_string(), "-smp", "1"])
-            .args(["-nodefaults", "-display", "none", "-no-reboot"])
+            .args(["-nodefaults", "-display", "none"])
             .arg("-chardev")
             .arg(format!(
                 "socket,id=console,path={},server=on,wait=off,logfile={}",
@@ -80,7 +81,14 @@ impl Plan {
             log,
             number,
             nics: 0,
+            restarts: false,
         })
+    }
+
+    /// Lets the machine start again when what runs in it asks for that; else it
+    /// ends then.
+    pub fn may_restart(&mut self) {
+        self.restarts = true;
     }
 
     /// Adds words of QEMU's own.
@@ -130,6 +138,9 @@ impl Plan {
     /// # Errors
     /// When QEMU does not start.
     pub fn start(mut self, limit: Duration) -> Result<Machine, String> {
+        if !self.restarts {
+            self.command.arg("-no-reboot");
+        }
         self.command.stdin(Stdio::null()).stdout(Stdio::null());
         let errors = self.log.with_extension("qemu");
         let file = std::fs::File::create(&errors).map_err(|error| error.to_string())?;

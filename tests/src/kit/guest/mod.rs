@@ -83,23 +83,10 @@ impl Tools {
             return Ok(Err(format!("{} is not installed", machine::QEMU)));
         }
         let builder = builder()?;
-        let output = Command::new(&builder)
-            .arg("lab")
-            .current_dir(house())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| format!("{}: {error}", builder.display()))?;
-        let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        if output.status.code() == Some(LACKING) {
-            return Ok(Err(said));
-        }
-        if !output.status.success() {
-            return Err(said);
-        }
-        if !said.is_empty() {
-            eprintln!("{said}");
-        }
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let text = match errand(&builder, &["lab"])? {
+            Ok(text) => text,
+            Err(lacking) => return Ok(Err(lacking)),
+        };
         let path = |key: &str| {
             let mut lines = text.lines();
             let found = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix(' '));
@@ -158,8 +145,54 @@ pub fn build(package: &str, program: &str) -> Result<PathBuf, String> {
     made.ok_or(format!("cargo named no program {program}"))
 }
 
-fn builder() -> Result<PathBuf, String> {
+/// Builds the program that builds images; returns its path.
+///
+/// # Errors
+/// What cargo said.
+pub fn builder() -> Result<PathBuf, String> {
     build("sbc-image", "sbc-image")
+}
+
+/// Sends the builder on an errand from the top of the repository; returns what
+/// it printed, or, as the inner error, what the machine lacks for it.
+///
+/// # Errors
+/// What it said when it failed otherwise.
+pub fn errand(builder: &Path, words: &[&str]) -> Result<Result<String, String>, String> {
+    errand_at(builder, &house(), words)
+}
+
+/// The same from the top of another checkout.
+///
+/// # Errors
+/// As [`errand`].
+pub fn errand_at(
+    builder: &Path,
+    place: &Path,
+    words: &[&str],
+) -> Result<Result<String, String>, String> {
+    let mut command = Command::new(builder);
+    if place != house() {
+        // What is built there is to lie there.
+        command.env_remove("CARGO_TARGET_DIR");
+    }
+    let output = command
+        .args(words)
+        .current_dir(place)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", builder.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.code() == Some(LACKING) {
+        return Ok(Err(said));
+    }
+    if !output.status.success() {
+        return Err(said);
+    }
+    if !said.is_empty() {
+        eprintln!("{said}");
+    }
+    Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// A guest to be.

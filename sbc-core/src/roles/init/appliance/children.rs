@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::data::{self, Configuration};
 use super::watchdog::Watchdog;
-use super::{Machine, ready, words};
+use super::{Machine, port, ready, words};
 
 /// A node that was asked to stop has this long.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
@@ -41,6 +41,7 @@ struct Keeper {
     configuration: Option<Configuration>,
     node: Option<Child>,
     login: Option<Child>,
+    port: Option<Child>,
     watchdog: Option<Watchdog>,
     ends: u32,
     is_ready: bool,
@@ -73,6 +74,7 @@ async fn keep(
         configuration,
         node: None,
         login: None,
+        port: None,
         watchdog: Watchdog::start(),
         ends: 0,
         is_ready,
@@ -85,7 +87,7 @@ async fn keep(
     let mut off = signal(SignalKind::user_defined2())?;
     let mut reload = signal(SignalKind::hangup())?;
     let mut feed = tokio::time::interval(FEED_EVERY);
-    keeper.start_login();
+    keeper.start_doors();
     keeper.start_node();
     loop {
         tokio::select! {
@@ -95,7 +97,7 @@ async fn keep(
             _ = ended.recv() => {
                 if keeper.reap() {
                     tokio::time::sleep(PAUSE).await;
-                    keeper.start_login();
+                    keeper.start_doors();
                     keeper.start_node();
                 }
             }
@@ -110,10 +112,15 @@ async fn keep(
 }
 
 impl Keeper {
-    fn start_login(&mut self) {
+    /// Starts the login for people, and the port for programs if there is one.
+    fn start_doors(&mut self) {
         if self.login.is_none() {
             let started = Command::new(PROGRAM).args(["role", "serial"]).spawn();
             self.login = told("the console login", started);
+        }
+        if self.port.is_none() && port::device().is_some() {
+            let started = Command::new(PROGRAM).args(["role", "port"]).spawn();
+            self.port = told("the port for programs", started);
         }
     }
 
@@ -184,6 +191,9 @@ impl Keeper {
             };
             if is(&self.login) {
                 self.login = None;
+                ours = true;
+            } else if is(&self.port) {
+                self.port = None;
                 ours = true;
             } else if is(&self.node) {
                 self.node = None;

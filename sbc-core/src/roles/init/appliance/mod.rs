@@ -8,6 +8,7 @@ mod disks;
 mod fence;
 mod modules;
 mod mounts;
+mod port;
 mod serial;
 mod slot;
 mod stage1;
@@ -73,6 +74,14 @@ pub fn login() -> ExitCode {
     match serial::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(_console_gone) => ExitCode::FAILURE,
+    }
+}
+
+/// Serves the port for programs.
+pub fn port() -> ExitCode {
+    match port::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_port_gone) => ExitCode::FAILURE,
     }
 }
 

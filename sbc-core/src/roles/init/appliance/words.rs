@@ -4,8 +4,12 @@
 use std::fs;
 use std::io::Write;
 
+use serde_json::{Value, json};
+
 /// Where the lines of this boot are kept until the next.
 pub const LOG: &str = "/run/sbc/boot.log";
+/// Where the last word on this boot lies, for programs: one object of JSON.
+pub const STATE: &str = "/run/sbc/state";
 
 /// Returns the seconds since the kernel started.
 #[must_use]
@@ -21,7 +25,16 @@ pub fn say(what: &str) {
 
 /// Says, once per boot, that the node is ready. Fields are only ever appended.
 pub fn ready(version: &str, slot: char, config: &str, calls: &str) {
-    put(&ready_line(version, slot, seconds(), config, calls));
+    let boot = seconds();
+    put(&ready_line(version, slot, boot, config, calls));
+    keep(&json!({
+        "event": "ready",
+        "version": version,
+        "slot": slot.to_ascii_uppercase().to_string(),
+        "boot": (boot * 10.0).round() / 10.0,
+        "config": config,
+        "calls": calls,
+    }));
 }
 
 fn ready_line(version: &str, slot: char, boot: f64, config: &str, calls: &str) -> String {
@@ -36,6 +49,12 @@ fn ready_line(version: &str, slot: char, boot: f64, config: &str, calls: &str) -
 pub fn failed(stage: &str, code: &str, why: &str) {
     say(&format!("{stage}: {why}"));
     put(&format!("SBC-FAILED stage={stage} code={code}\n"));
+    keep(&json!({ "event": "failed", "stage": stage, "code": code }));
+}
+
+/// Keeps the last word for whoever asks later; the first stage has no place.
+fn keep(state: &Value) {
+    let _no_place = super::data::put(STATE.as_ref(), state.to_string().as_bytes());
 }
 
 /// Writes to the serial console and to the screen, if there is one.

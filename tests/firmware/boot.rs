@@ -1,0 +1,140 @@
+//! Cold boots.
+
+use std::time::Duration;
+
+use sbc_tests::kit::firmware::{Booted, Box, Image, Loader, answer};
+use sbc_tests::kit::vswitch::{Place, Switch};
+
+use super::folder;
+
+/// How long a machine lives: its boot and all that is asked of it.
+const LIFE: Duration = Duration::from_secs(600);
+/// Words the console has written when the node is ready, in their order.
+const WORDS: [&str; 6] = [
+    "sbc 0.1.0 slot A, image verified",
+    "fence: drop all, read back, 0 links up",
+    "network cards 2",
+    "no configuration: log in on the serial console",
+    "SBC-READY version=0.1.0 slot=A boot=",
+    " config=none calls=none",
+];
+const FENCE: &str = "fence: drop all, read back";
+
+/// A machine with two network cards whose cables end in a switch.
+struct Cold {
+    switch: Switch,
+    cables: [Place; 2],
+    booted: Booted,
+}
+
+fn cold(test: &str, image: &Image, loader: Loader) -> Cold {
+    let folder = folder(test);
+    let mut switch = Switch::new(&folder).unwrap();
+    let cables = [
+        switch.trunk("wan", &[]).unwrap(),
+        switch.trunk("lan", &[]).unwrap(),
+    ];
+    let mut plan = Box::new("node", &folder, &image.path, loader, true).unwrap();
+    for cable in &cables {
+        plan.plan.nic("virtio-net-pci", &cable.socket);
+    }
+    let booted = plan.start(LIFE).unwrap();
+    Cold {
+        switch,
+        cables,
+        booted,
+    }
+}
+
+impl Cold {
+    /// Returns how many frames left the machine.
+    fn left(&self) -> usize {
+        let from = |cable| self.switch.seen_from(cable).len();
+        self.cables.iter().map(from).sum()
+    }
+
+    /// Waits for READY; the cables are joined all the while, and silent.
+    fn ready(&self) -> Duration {
+        self.booted.says(FENCE).unwrap();
+        let joined = self.cables.iter().all(|one| self.switch.is_joined(one));
+        assert!(joined, "a cable that ends nowhere carries nothing");
+        assert_eq!(self.left(), 0, "frames before the fence was read back");
+        let took = self.booted.says("SBC-READY ").unwrap();
+        self.booted.says("calls=none").unwrap();
+        let text = self.booted.machine.console();
+        let mut rest = text.as_str();
+        for words in WORDS {
+            let Some((_, behind)) = rest.split_once(words) else {
+                panic!("no {words:?} where it belongs in:\n{text}");
+            };
+            rest = behind;
+        }
+        assert_eq!(text.matches("SBC-READY").count(), 1, "{text}");
+        assert!(!text.contains("SBC-FAILED"), "{text}");
+        took
+    }
+}
+
+#[test]
+fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
+    let name = "a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs";
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let cold = cold(name, &image, Loader::Bios);
+    let mut port = cold.booted.port().unwrap();
+    let took = cold.ready();
+    println!(
+        "the image: {:?}; power-on by BIOS to READY: {took:?}",
+        image.took
+    );
+
+    // Whoever listens from the start hears how the boot goes.
+    let read = |line: String| -> serde_json::Value {
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}"))
+    };
+    let hello = read(port.line().unwrap());
+    assert_eq!(hello["hello"]["api"], 1, "{hello}");
+    assert_eq!(hello["hello"]["version"], "0.1.0", "{hello}");
+    let event = read(port.line().unwrap());
+    assert_eq!(event["event"], "ready", "{event}");
+    assert_eq!(event["slot"], "A", "{event}");
+    assert!(
+        event["boot"].as_f64().is_some_and(|boot| boot > 0.0),
+        "{event}"
+    );
+    port.say(r#"{"id":3,"op":"calls.list"}"#).unwrap();
+    let answer_of = read(port.line().unwrap());
+    assert_eq!(answer_of["id"], 3, "{answer_of}");
+    assert_eq!(answer_of["error"]["code"], "SBC-2106", "{answer_of}");
+
+    // The serial console claims the node; nothing is let in without that.
+    let password = "correct horse battery";
+    answer(
+        &cold.booted,
+        &[
+            ("new password: ", password),
+            ("again: ", password),
+            ("the node is yours", ""),
+            ("password: ", password),
+            ("sbc> ", "show"),
+        ],
+    )
+    .unwrap();
+    cold.booted.says("no configuration").unwrap();
+    let text = cold.booted.machine.console();
+    assert!(!text.contains(password), "a password is never shown");
+    assert_eq!(cold.left(), 0, "frames of a node without a configuration");
+}
+
+#[test]
+fn a_cold_boot_by_uefi_is_ready_behind_a_closed_fence() {
+    let name = "a_cold_boot_by_uefi_is_ready_behind_a_closed_fence";
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let cold = cold(name, &image, Loader::Uefi);
+    let took = cold.ready();
+    println!("power-on by UEFI to READY: {took:?}");
+    assert_eq!(cold.left(), 0, "frames of a node without a configuration");
+}

@@ -1,0 +1,34 @@
+//! The flashed image: built by the product's own builder, booted by BIOS and by
+//! UEFI, looked into, and read by its serial console, its port for programs and
+//! its network cards' cables.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this whole target is a test, helpers included"
+)]
+
+mod boot;
+mod contents;
+
+use std::path::{Path, PathBuf};
+
+/// Returns the folder for what a test leaves, empty.
+fn folder(test: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(test);
+    // It is there only if the test ran before.
+    let _absent = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder for the test");
+    folder
+}
+
+/// Returns whether the long tests are wanted; else reports `test` as skipped.
+fn is_full(test: &str) -> bool {
+    let full = std::env::var("SBC_TESTS").is_ok_and(|value| value == "full");
+    if !full {
+        sbc_tests::skip(test, "takes minutes; SBC_TESTS=full runs it");
+    }
+    full
+}

@@ -1,0 +1,264 @@
+//! The product's image: the builder makes it once, a machine boots it by its
+//! BIOS or by UEFI, and what it says on its serial console and on its port for
+//! programs is waited for.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use super::guest::machine::{Machine, Plan};
+use super::guest::{builder, errand, errand_at, house};
+
+/// A machine that has much else to do boots in this time.
+pub const BOOT: Duration = Duration::from_secs(180);
+/// Memory of the machines, as the smallest box has it.
+const MEGABYTES: u32 = 512;
+/// The port for programs.
+const PORT: &str = "org.sbc.api.0";
+/// UEFI with four megabytes of flash, as Debian 12 and 13 bring it.
+const OVMF: [&str; 2] = [
+    "/usr/share/OVMF/OVMF_CODE_4M.fd",
+    "/usr/share/OVMF/OVMF_VARS_4M.fd",
+];
+
+/// The image, and what made it.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The disk.
+    pub path: PathBuf,
+    /// How long it took to make, or to see that it is made already.
+    pub took: Duration,
+    builder: PathBuf,
+}
+
+/// By what a machine starts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Loader {
+    /// A PC's BIOS.
+    Bios,
+    /// UEFI.
+    Uefi,
+}
+
+impl Image {
+    /// Returns the image, built if it is not there. Returns nothing after having
+    /// reported `test` as skipped, when the machine cannot have what is needed.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn for_test(test: &str) -> Result<Option<Self>, String> {
+        type Made = Result<Result<Image, String>, String>;
+        static IMAGE: OnceLock<Made> = OnceLock::new();
+        match IMAGE.get_or_init(|| Self::build(&["build"])).clone()? {
+            Ok(image) => Ok(Some(image)),
+            Err(reason) => {
+                crate::skip(test, &reason);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Builds an image by these words for the builder; what the machine lacks
+    /// comes as the inner error.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn build(words: &[&str]) -> Result<Result<Self, String>, String> {
+        let builder = builder()?;
+        let since = Instant::now();
+        Ok(errand(&builder, words)?.map(|text| Self {
+            path: PathBuf::from(text.trim()),
+            took: since.elapsed(),
+            builder,
+        }))
+    }
+
+    /// Sends the builder on an errand.
+    ///
+    /// # Errors
+    /// What it said when it failed.
+    pub fn errand(&self, words: &[&str]) -> Result<String, String> {
+        self.errand_at(&house(), words)
+    }
+
+    /// The same from the top of another checkout.
+    ///
+    /// # Errors
+    /// As [`Image::errand`].
+    pub fn errand_at(&self, place: &Path, words: &[&str]) -> Result<String, String> {
+        errand_at(&self.builder, place, words)?
+    }
+
+    /// Copies the disk to where it may be written; zeros take no room.
+    ///
+    /// # Errors
+    /// When there is no room.
+    pub fn copy(&self, to: &Path) -> Result<(), String> {
+        sparse(&self.path, to).map_err(|error| format!("{}: {error}", to.display()))
+    }
+}
+
+/// Copies all but blocks of zeros.
+fn sparse(from: &Path, to: &Path) -> io::Result<()> {
+    let (mut from, mut file) = (File::open(from)?, File::create(to)?);
+    let length = from.metadata()?.len();
+    file.set_len(length)?;
+    let mut block = vec![0; 1 << 16];
+    let mut at = 0;
+    while at < length {
+        let room = usize::try_from(length - at).map_or(block.len(), |left| left.min(block.len()));
+        let piece = block.get_mut(..room).unwrap_or_default();
+        from.read_exact(piece)?;
+        if piece.iter().any(|octet| *octet != 0) {
+            file.seek(SeekFrom::Start(at))?;
+            file.write_all(piece)?;
+        }
+        at += room as u64;
+    }
+    Ok(())
+}
+
+/// A machine to be that boots a disk.
+#[derive(Debug)]
+pub struct Box {
+    /// What else it is to have.
+    pub plan: Plan,
+    port: PathBuf,
+}
+
+/// A machine that was switched on.
+#[derive(Debug)]
+pub struct Booted {
+    /// Its console, its monitor, its power.
+    pub machine: Machine,
+    /// When it was switched on.
+    pub since: Instant,
+    port: PathBuf,
+}
+
+impl Box {
+    /// Takes a disk, and what it is booted by. What is written to the disk is
+    /// forgotten with the machine if `forgets`.
+    ///
+    /// # Errors
+    /// When QEMU or its UEFI is not there.
+    pub fn new(
+        name: &str,
+        folder: &Path,
+        disk: &Path,
+        loader: Loader,
+        forgets: bool,
+    ) -> Result<Self, String> {
+        let mut plan = Plan::new(name, folder, MEGABYTES)?;
+        let disk = disk.display();
+        let snapshot = if forgets { "on" } else { "off" };
+        plan.words([
+            "-drive".to_owned(),
+            format!("if=none,id=disk,format=raw,file={disk},snapshot={snapshot}"),
+        ]);
+        plan.words(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+        if loader == Loader::Uefi {
+            let [code, variables] = OVMF;
+            let own = folder.join(format!("{name}.vars"));
+            if !own.exists() {
+                fs::copy(variables, &own).map_err(|error| format!("{variables}: {error}"))?;
+            }
+            plan.words(["-machine", "q35"]);
+            for (file, only) in [(Path::new(code), "on"), (&own, "off")] {
+                let file = file.display();
+                plan.words([
+                    "-drive".to_owned(),
+                    format!(
+                        "if=pflash,unit={},format=raw,readonly={only},file={file}",
+                        u8::from(only == "off")
+                    ),
+                ]);
+            }
+        }
+        let port = plan.port(PORT);
+        Ok(Self { plan, port })
+    }
+
+    /// Switches it on; it is off again after `limit` at the latest.
+    ///
+    /// # Errors
+    /// When QEMU does not start.
+    pub fn start(self, limit: Duration) -> Result<Booted, String> {
+        let since = Instant::now();
+        Ok(Booted {
+            machine: self.plan.start(limit)?,
+            since,
+            port: self.port,
+        })
+    }
+}
+
+impl Booted {
+    /// Waits for words on the console; returns how long after the switch they
+    /// came.
+    ///
+    /// # Errors
+    /// What the console wrote last.
+    pub fn says(&self, words: &str) -> Result<Duration, String> {
+        self.machine.wait_for(words, BOOT)?;
+        Ok(self.since.elapsed())
+    }
+
+    /// Connects to the port for programs.
+    ///
+    /// # Errors
+    /// When it is taken.
+    pub fn port(&self) -> Result<Port, String> {
+        let stream = super::guest::machine::connect(&self.port)?;
+        let set = stream.set_read_timeout(Some(BOOT));
+        set.map_err(|error| error.to_string())?;
+        Ok(Port(BufReader::new(stream)))
+    }
+}
+
+/// The far end of the port for programs.
+#[derive(Debug)]
+pub struct Port(BufReader<UnixStream>);
+
+impl Port {
+    /// Returns the next line the node says.
+    ///
+    /// # Errors
+    /// When none comes in time.
+    pub fn line(&mut self) -> Result<String, String> {
+        let mut line = String::new();
+        match self.0.read_line(&mut line) {
+            Ok(0) => Err("the port is closed".to_owned()),
+            Ok(_) => Ok(line.trim_end().to_owned()),
+            Err(error) => Err(format!("no line on the port: {error}")),
+        }
+    }
+
+    /// Sends a line.
+    ///
+    /// # Errors
+    /// When it is not taken.
+    pub fn say(&mut self, line: &str) -> Result<(), String> {
+        let sent = writeln!(self.0.get_mut(), "{line}");
+        sent.map_err(|error| error.to_string())
+    }
+}
+
+/// Hands typed lines to a serial console, one for each question it asks.
+///
+/// # Errors
+/// When a question is not asked.
+pub fn answer(booted: &Booted, questions: &[(&str, &str)]) -> Result<(), String> {
+    let mut keyboard = booted.machine.keyboard()?;
+    for (question, line) in questions {
+        let before = booted.machine.console().matches(question).count();
+        if before == 0 {
+            booted.machine.wait_for(question, BOOT)?;
+        }
+        writeln!(keyboard, "{line}").map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
