@@ -38,6 +38,10 @@ pub struct Lab {
     queue: BTreeMap<(Millis, u64), Parcel>,
     serial: u64,
     pub stories: Vec<String>,
+    /// What each ended call suffered from.
+    pub diagnoses: Vec<String>,
+    /// What the relay counts of every stream.
+    pub stats: StreamStats,
     pub journal: BTreeMap<u32, Vec<u8>>,
     pub streams: BTreeMap<StreamKey, sbc_media::stream::StreamRow>,
     pub node: Node,
@@ -104,6 +108,8 @@ impl Lab {
             queue: BTreeMap::new(),
             serial: 0,
             stories: Vec::new(),
+            diagnoses: Vec::new(),
+            stats: StreamStats::default(),
             journal: BTreeMap::new(),
             streams: BTreeMap::new(),
         };
@@ -253,8 +259,11 @@ impl Lab {
     }
 
     fn deliver(&mut self, out: &mut Outbox) {
-        self.stories
-            .extend(out.stories.drain(..).map(|story| story.to_string()));
+        for story in out.stories.drain(..) {
+            self.stories.push(story.to_string());
+            let said = sbc_call::diagnosis::of(&story.record);
+            self.diagnoses.push(said.unwrap_or_default());
+        }
         for command in out.journal.drain(..) {
             match command {
                 JournalCommand::Keep { key, record } => drop(self.journal.insert(key, record)),
@@ -295,7 +304,7 @@ impl Lab {
             self.input(Input::Unreachable { to });
         }
         for key in ended {
-            let stats = Box::<StreamStats>::default();
+            let stats = Box::new(self.stats.clone());
             self.input(Input::Media(MediaEvent::Ended { key, stats }));
         }
     }

@@ -10,6 +10,7 @@
 
 mod calls;
 mod crossing;
+mod diagnosis;
 mod early;
 mod failures;
 mod lab;

@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod across;
 pub mod call;
+pub mod diagnosis;
 pub mod door;
 pub mod engine;
 pub mod ladder;

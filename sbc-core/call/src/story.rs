@@ -76,6 +76,9 @@ pub struct Record {
     pub transport_b: String,
     pub media_a: Media,
     pub media_b: Media,
+    /// The side that was not heard while the other was, if that ever lasted.
+    #[serde(default)]
+    pub one_way: Option<Side>,
     pub reinvites: u32,
 }
 
@@ -112,6 +115,7 @@ impl Record {
             transport_b: String::new(),
             media_a: Media::default(),
             media_b: Media::default(),
+            one_way: None,
             reinvites: 0,
         }
     }

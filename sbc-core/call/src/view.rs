@@ -21,6 +21,9 @@ pub struct Call {
     pub state: String,
     pub secs: u64,
     pub emergency: bool,
+    /// The peer that is not heard while the other is; empty if both are.
+    #[serde(default)]
+    pub silent: String,
 }
 
 /// One peer, as a line of `show trunks` or `show mediation`.

@@ -39,7 +39,11 @@ pub fn calls(value: &Value) -> String {
             short(&call.peer_a, 16),
             short(&call.peer_b, 16),
             call.state,
-            time(call.secs),
+            if call.silent.is_empty() {
+                time(call.secs)
+            } else {
+                format!("{} 1way", time(call.secs))
+            },
         );
     }
     out
@@ -328,6 +332,29 @@ pub fn media(value: &Value) -> String {
             format!("{:.1} ms", float("jitter_ms").unwrap_or(0.0)),
         );
     }
+    let diagnosis = text(value, "diagnosis");
+    if !diagnosis.is_empty() {
+        out.push_str(&wrapped(&format!("Diagnosis: {diagnosis}")));
+    }
+    out
+}
+
+/// Returns a sentence in lines of 80 columns.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = 0;
+    for word in text.split(' ') {
+        if column > 0 && column + 1 + word.len() > super::pager::COLUMNS {
+            out.push('\n');
+            column = 0;
+        } else if column > 0 {
+            out.push(' ');
+            column += 1;
+        }
+        out.push_str(word);
+        column += word.len();
+    }
+    out.push('\n');
     out
 }
 

@@ -135,6 +135,7 @@ impl Call {
             transport_b: transport(b),
             media_a,
             media_b,
+            one_way: self.one_way,
             reinvites: self.reinvites,
         }
     }

@@ -95,13 +95,11 @@ impl Call {
                 Status::SERVICE_UNAVAILABLE,
             ),
             MediaEvent::OneWay { missing, .. } => {
-                self.one_way = Some(match missing {
-                    StreamSide::A => Side::A,
-                    StreamSide::B => Side::B,
-                });
+                self.one_way = Some(ours(*missing));
             }
             MediaEvent::Ended { stats, .. } => {
                 self.media = [told(&stats.a), told(&stats.b)];
+                self.one_way = stats.one_way.map(ours).or(self.one_way);
                 self.tell(desk);
             }
             MediaEvent::First { .. } => {}
@@ -181,6 +179,13 @@ fn side<'a>(desk: &'a Desk, leg: &'a Leg) -> Option<stream::Leg<'a>> {
         identity: leg.identity,
         tos: desk.node.qos.media << 2,
     })
+}
+
+const fn ours(side: StreamSide) -> Side {
+    match side {
+        StreamSide::A => Side::A,
+        StreamSide::B => Side::B,
+    }
 }
 
 fn told(stats: &SideStats) -> Media {

@@ -322,7 +322,12 @@ impl Call {
             Verdict::Tell(status) => {
                 self.current = None;
                 let status = Status::new(status).unwrap_or(Status::SERVER_INTERNAL_ERROR);
-                self.finish(desk, Why::Refused, ReleasedBy::Callee, status);
+                let why = if reason == NO_ANSWER {
+                    Why::NoAnswer
+                } else {
+                    Why::Refused
+                };
+                self.finish(desk, why, ReleasedBy::Callee, status);
             }
             // 487 without a CANCEL of ours, 422 and 491 beyond their retries.
             Verdict::OnThisLeg => {
@@ -358,7 +363,7 @@ impl Call {
                 .note(desk.now, crate::peer::health::Event::Missed);
         }
         self.give_up(desk, None);
-        self.attempt_failed(desk, if silent { 0 } else { 480 }, "no answer");
+        self.attempt_failed(desk, if silent { 0 } else { 480 }, NO_ANSWER);
     }
 
     /// Cancels the current attempt; whatever it still says is ended.
@@ -382,6 +387,9 @@ impl Call {
         self.patience = Some(desk.now + RINGS_AT_MOST);
     }
 }
+
+/// The reason of an attempt that the node gave up itself.
+const NO_ANSWER: &str = "no answer";
 
 /// Returns our socket that calls to `target` leave by, and its place.
 pub fn listener(desk: &Desk, peer: &Peer, target: Socket) -> Option<(u64, Socket)> {

@@ -44,6 +44,10 @@ impl Engine {
                         .saturating_sub(call.answered.unwrap_or(call.began))
                         .as_secs(),
                     emergency: call.emergency,
+                    silent: call
+                        .one_way
+                        .and_then(|side| call.leg(side))
+                        .map_or_else(String::new, |leg| name(leg.peer)),
                 }
             })
             .collect()

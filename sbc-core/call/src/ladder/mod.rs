@@ -29,6 +29,9 @@ pub struct Ladder {
     pub more: u32,
     /// How it ended, in one sentence; empty while it lasts.
     pub end: String,
+    /// What it suffered from, in one sentence; empty if it is well.
+    #[serde(default)]
+    pub diagnosis: String,
 }
 
 /// A peer at the head of a ladder.

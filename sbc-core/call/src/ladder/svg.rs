@@ -15,7 +15,7 @@ const STEP: u32 = 26;
 /// Returns the image of `ladder`.
 pub fn write(ladder: &Ladder) -> String {
     let count = u32::try_from(ladder.rungs.len()).unwrap_or(u32::MAX);
-    let height = TOP.saturating_add(STEP.saturating_mul(count.saturating_add(2)));
+    let height = TOP.saturating_add(STEP.saturating_mul(count.saturating_add(3)));
     let mut out = format!(
         concat!(
             r#"<svg xmlns="http://www.w3.org/2000/svg" width="980" height="{0}" "#,
@@ -31,7 +31,11 @@ pub fn write(ladder: &Ladder) -> String {
         step(&mut out, rung, TOP + STEP * place);
     }
     let end = escaped(&ladder.end);
-    label(&mut out, 20, height - 12, "start", "#333", &end);
+    label(&mut out, 20, height - 38, "start", "#333", &end);
+    if !ladder.diagnosis.is_empty() {
+        let text = format!("Diagnosis: {}", escaped(&ladder.diagnosis));
+        label(&mut out, 20, height - 12, "start", "#b00020", &text);
+    }
     out.push_str("</svg>\n");
     out
 }
@@ -48,7 +52,7 @@ fn head(out: &mut String, ladder: &Ladder, height: u32) {
     for (x, (name, place)) in LINES.into_iter().zip(parties) {
         label(out, x, 42, "middle", "#000", &name);
         label(out, x, 58, "middle", "#666", &place);
-        let bottom = height - STEP;
+        let bottom = height - 2 * STEP;
         let _infallible = writeln!(
             out,
             r##"<line x1="{x}" y1="{TOP}" x2="{x}" y2="{bottom}" stroke="#999"/>"##

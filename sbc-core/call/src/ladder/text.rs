@@ -43,6 +43,36 @@ pub fn write(ladder: &Ladder) -> String {
     if !ladder.end.is_empty() {
         let _infallible = writeln!(out, "{}", printable(&ladder.end));
     }
+    if !ladder.diagnosis.is_empty() {
+        out.push_str(&sentence(&printable(&ladder.diagnosis)));
+    }
+    out
+}
+
+/// Returns the sentence behind `Diagnosis:`, broken between words; a word longer
+/// than a line is broken where it must be.
+fn sentence(text: &str) -> String {
+    let mut out = String::from("Diagnosis:");
+    let mut column = out.len();
+    for word in text.split(' ') {
+        let mut rest = word;
+        if column + 1 + rest.len() > WIDTH {
+            out.push('\n');
+            column = 0;
+        } else {
+            out.push(' ');
+            column += 1;
+        }
+        while rest.len() > WIDTH {
+            let (part, more) = rest.split_at(WIDTH);
+            out.push_str(part);
+            out.push('\n');
+            rest = more;
+        }
+        out.push_str(rest);
+        column += rest.len();
+    }
+    out.push('\n');
     out
 }
 

@@ -9,9 +9,9 @@ use super::Role::{Admin, Monitor, Operator};
 use super::{Mode, Role, Row};
 
 const CALLS: &str =
-    "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b}]";
+    "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b silent:s}]";
 const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n?}]";
-const LADDER: &str = "{call:n id:s peers:[{name:s place:s}] rungs:[{at:{secs:n nanos:n} side:s ours:b what:s sdp:b note:s message:s}] more:n end:s}";
+const LADDER: &str = "{call:n id:s peers:[{name:s place:s}] rungs:[{at:{secs:n nanos:n} side:s ours:b what:s sdp:b note:s message:s}] more:n end:s diagnosis:s}";
 const DONE: &str = "{done:s}";
 const REVISIONS: &str =
     "[{revision:n hash:s author:s channel:s time:n comment:s confirmed:b live:b}]";
@@ -151,7 +151,7 @@ pub const ROWS: &[Row] = &[
     see(
         "show call CALL media",
         Ask("history.media", views::media),
-        "{call:n sides:[{side:s rx:n tx:n lost:n late:n unexpected:n jitter_ms:f mos:f?}]}",
+        "{call:n sides:[{side:s rx:n tx:n lost:n late:n unexpected:n jitter_ms:f mos:f?}] diagnosis:s}",
         "what was counted of the media of a call that ended",
     ),
     run(

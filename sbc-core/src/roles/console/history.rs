@@ -116,7 +116,8 @@ pub fn media(records: &[Record], call: u64) -> Option<Value> {
             "mos": media.mos,
         })
     });
-    Some(json!({ "call": call, "sides": sides }))
+    let diagnosis = sbc_call::diagnosis::of(record).unwrap_or_default();
+    Some(json!({ "call": call, "sides": sides, "diagnosis": diagnosis }))
 }
 
 /// Returns the whole numbers of one call.

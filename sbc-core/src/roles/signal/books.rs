@@ -68,6 +68,7 @@ impl Books {
             mediation = record.mediation,
             code = record.sip_code,
             sbc_code = record.sbc_code,
+            diagnosis = sbc_call::diagnosis::of(record).unwrap_or_default(),
             "{story}"
         );
         if let Some(file) = &mut self.records {

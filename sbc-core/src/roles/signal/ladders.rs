@@ -34,6 +34,7 @@ struct Kept {
     id: String,
     peers: [Party; 2],
     end: String,
+    diagnosis: String,
 }
 
 /// One message of a call.
@@ -82,6 +83,8 @@ impl Ladders {
         };
         kept.id.clone_from(&record.id);
         kept.end = story.to_string();
+        let diagnosis = sbc_call::diagnosis::of(record).unwrap_or_default();
+        kept.diagnosis = diagnosis.replace(" N ", &format!(" {} ", record.call));
         let [left, right] = &mut kept.peers;
         for (party, (name, transport)) in [left, right].into_iter().zip(parties(record)) {
             party.name.clone_from(name);
@@ -92,10 +95,11 @@ impl Ladders {
     }
 
     /// Names the call and its peers, for a ladder of a call that lasts.
-    pub fn describe(&mut self, call: u32, id: &str, peers: [Party; 2]) {
+    pub fn describe(&mut self, call: u32, id: &str, peers: [Party; 2], diagnosis: String) {
         if let Some(kept) = self.calls.get_mut(&call) {
             kept.id = id.to_owned();
             kept.peers = peers;
+            kept.diagnosis = diagnosis;
         }
     }
 
@@ -109,6 +113,7 @@ impl Ladders {
             rungs: kept.said.iter().filter_map(rung).collect(),
             more: kept.more,
             end: kept.end.clone(),
+            diagnosis: kept.diagnosis.clone(),
         })
     }
 

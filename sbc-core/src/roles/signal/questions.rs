@@ -143,10 +143,16 @@ fn name(desk: &Rc<Desk>, key: u32) {
             }
         };
         let both = [party(&call.peer_a), party(&call.peer_b)];
-        Some((call.id, both))
+        Some((call.id, both, call.silent))
     });
-    if let Some((id, parties)) = found {
-        desk.ladders.borrow_mut().describe(key, &id, parties);
+    if let Some((id, parties, silent)) = found {
+        let diagnosis = if silent.is_empty() {
+            String::new()
+        } else {
+            format!("one-way audio: {silent} is not heard, and the other side is")
+        };
+        let mut ladders = desk.ladders.borrow_mut();
+        ladders.describe(key, &id, parties, diagnosis);
     }
 }
 
