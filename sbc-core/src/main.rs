@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         "modprobe" => return roles::init::appliance::modprobe(&args),
         _ => {}
     }
+    leave_no_core(args.first().map(String::as_str));
     let (command, rest) = match args.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("", &[][..]),
@@ -53,6 +54,24 @@ fn main() -> ExitCode {
             eprint!("{USAGE}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// No crash of ours writes its memory to a disk; processes that see secrets and
+/// passwords give theirs to nobody at all.
+fn leave_no_core(command: Option<&str>) {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed.
+    let _allowed = setrlimit(Resource::Core, none);
+    let role = std::env::args().nth(2);
+    let sees = matches!(command, Some("cli" | "login"))
+        || (command == Some("role") && role.as_deref() == Some("console"));
+    if sees {
+        let _allowed = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 

@@ -155,7 +155,33 @@ fn a_planted_secret_is_in_no_answer_and_no_log() {
     ] {
         assert!(!node.answer(line).contains(planted), "{line}");
     }
-    assert!(!node.log().contains(planted));
+    // A role that crashes leaves a line in the log, and no memory of its own.
+    assert!(node.crashes("console"));
+    node.until(SOON, |node| {
+        node.log().contains("role ended role=\"console\"")
+    });
+    assert!(!node.log().contains("core dumped"), "{}", node.log());
+    node.until(SOON, |node| {
+        node.answer("show secrets").contains("sip/itsp-a")
+    });
+    let mut looked = 0;
+    let mut folders = vec![node.folder.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "secrets") {
+                folders.push(path);
+            } else if path.is_file() {
+                let octets = std::fs::read(&path).unwrap();
+                let found = octets
+                    .windows(planted.len())
+                    .any(|part| part == planted.as_bytes());
+                assert!(!found, "{}", path.display());
+                looked += 1;
+            }
+        }
+    }
+    assert!(looked >= 4, "{looked}");
     let audit = std::fs::read_to_string(node.folder.join("state/audit.jsonl")).unwrap();
     assert!(
         !audit.contains(planted) && !audit.contains(PASSWORD),

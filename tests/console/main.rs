@@ -6,9 +6,11 @@
     reason = "tests may say what they mean"
 )]
 
+mod hostile;
 mod life;
 mod login;
 mod node;
+mod peer;
 mod pty;
 mod shows;
 mod transcript;

@@ -218,6 +218,22 @@ impl Node {
         Pty::start(&self.cli()).unwrap()
     }
 
+    /// Lets a role crash as a broken promise would.
+    pub fn crashes(&self, role: &str) -> bool {
+        let log = self.log();
+        let line = log
+            .lines()
+            .rev()
+            .find(|line| line.contains(&format!("started role=\"{role}\"")));
+        let pid = line
+            .and_then(|line| line.rsplit("pid=").next())
+            .unwrap_or_default();
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -ABRT {}", pid.trim())])
+            .status();
+        status.is_ok_and(|status| status.success())
+    }
+
     /// Ends the node at once, as a power cut does.
     pub fn cut(mut self) -> PathBuf {
         let _gone = self.child.kill();

@@ -9,6 +9,7 @@
     reason = "what goes wrong in a lab fails its test"
 )]
 
+mod confirmed;
 mod failing;
 mod foreign;
 mod hiding;

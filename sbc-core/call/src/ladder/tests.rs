@@ -64,9 +64,13 @@ Call 17  id 7f3a9c41
 fn a_long_note_goes_on_below_and_no_line_is_over_eighty() {
     let mut ladder = ladder();
     ladder.rungs[0].note = "x".repeat(200);
+    ladder.end = "call 1 in ..00 > ..67: 486, 0 ms, the callee released it (it refused) ".repeat(3);
+    ladder.diagnosis = "y".repeat(100) + &" why".repeat(30);
     let text = ladder.text();
-    assert!(text.lines().all(|line| line.len() <= 80));
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
     assert_eq!(text.matches('x').count(), 200);
+    assert_eq!(text.matches('y').count(), 130);
+    assert!(text.contains("\nDiagnosis: yyyy"), "{text}");
 }
 
 #[test]

@@ -41,33 +41,33 @@ pub fn write(ladder: &Ladder) -> String {
         let _infallible = writeln!(out, "         ... {} more", ladder.more);
     }
     if !ladder.end.is_empty() {
-        let _infallible = writeln!(out, "{}", printable(&ladder.end));
+        out.push_str(&sentence("", &printable(&ladder.end)));
     }
     if !ladder.diagnosis.is_empty() {
-        out.push_str(&sentence(&printable(&ladder.diagnosis)));
+        out.push_str(&sentence("Diagnosis: ", &printable(&ladder.diagnosis)));
     }
     out
 }
 
-/// Returns the sentence behind `Diagnosis:`, broken between words; a word longer
-/// than a line is broken where it must be.
-fn sentence(text: &str) -> String {
-    let mut out = String::from("Diagnosis:");
-    let mut column = out.len();
-    for word in text.split(' ') {
+/// Returns a sentence behind its label, broken between words; a word longer than
+/// a line is broken where it must be.
+fn sentence(label: &str, text: &str) -> String {
+    let mut out = String::from(label);
+    let mut column = label.len();
+    for (place, word) in text.split(' ').enumerate() {
         let mut rest = word;
-        if column + 1 + rest.len() > WIDTH {
+        if place > 0 && column + 1 + rest.len() > WIDTH {
             out.push('\n');
             column = 0;
-        } else {
+        } else if place > 0 {
             out.push(' ');
             column += 1;
         }
-        while rest.len() > WIDTH {
-            let (part, more) = rest.split_at(WIDTH);
+        while column + rest.len() > WIDTH {
+            let (part, more) = rest.split_at(WIDTH.saturating_sub(column));
             out.push_str(part);
             out.push('\n');
-            rest = more;
+            (rest, column) = (more, 0);
         }
         out.push_str(rest);
         column += rest.len();
