@@ -2,11 +2,12 @@
 //! kernel is read on every piece of news and every few seconds besides. A fence that
 //! is broken is told at once, named, and mended.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sbc_plan::desired::{Desired, LinkKind};
+use sbc_plan::desired::{Desired, Link, LinkKind};
 use sbc_plan::{Drift, Fence, plan, verify};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::apply::{Failed, Hands};
 use crate::error::KernelError;
@@ -18,6 +19,9 @@ pub const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// News come in bursts; what comes within this time is looked at together.
 const BURST: Duration = Duration::from_millis(20);
+
+/// Between two looks, so that neighbours that come and go all the time cost little.
+const REST: Duration = Duration::from_millis(250);
 
 /// Mending is tried this often before the fence counts as broken for good until the
 /// next reading.
@@ -60,6 +64,10 @@ impl Hands {
     pub async fn raise(&mut self, desired: &Desired) -> Result<Fence, NoFence> {
         let observed = self.observe(desired).await.map_err(NoFence::Unread)?;
         let plan = plan(desired, &observed);
+        for step in &plan.steps {
+            tracing::debug!("{step}");
+        }
+        tracing::info!(steps = plan.steps.len(), "network plan");
         self.apply(&plan).await.map_err(NoFence::Unset)?;
         self.look(desired).await
     }
@@ -74,76 +82,131 @@ impl Hands {
     }
 }
 
-/// Keeps `desired` in force and tells `say`, until `say` returns false. Returns the
-/// hands, for another configuration.
-pub async fn guard(
-    mut hands: Hands,
-    desired: &Desired,
-    watch: &mut Watch,
-    mut say: impl FnMut(Word) -> bool,
-) -> Hands {
-    let mut carriers = Carriers::default();
-    let mut next = Instant::now();
-    loop {
-        let Some(goes_on) = wait(watch, next, desired, &mut carriers, &mut say).await else {
-            return hands;
-        };
-        if !goes_on {
-            // Without news the readings go on.
-            sleep(READ_EVERY).await;
-        }
-        next = Instant::now() + READ_EVERY;
-        for word in check(&mut hands, desired).await {
-            if !say(word) {
-                return hands;
-            }
-        }
-    }
+/// Watches over a fence: news of the kernel come in, when to look and what to tell go
+/// out.
+#[derive(Debug)]
+pub struct Guard {
+    watch: Watch,
+    due: Instant,
+    /// No look before this, whatever the news.
+    rests_until: Instant,
+    /// The kernel's socket ended: readings go on without news.
+    deaf: bool,
+    /// Links whose layer below is away.
+    away: BTreeSet<String>,
 }
 
-/// Waits for news, or until `next`. Returns nothing when nobody listens, and false
-/// when there will be no news any more.
-async fn wait(
-    watch: &mut Watch,
-    next: Instant,
-    desired: &Desired,
-    carriers: &mut Carriers,
-    say: &mut impl FnMut(Word) -> bool,
-) -> Option<bool> {
-    let mut until = next;
-    loop {
-        match timeout_at(until, watch.next()).await {
-            Err(_) => return Some(true),
-            Ok(None) => return Some(false),
-            Ok(Some(news)) => {
-                if let Some(word) = carriers.note(&news, desired)
-                    && !say(word)
-                {
-                    return None;
+impl Guard {
+    /// Subscribes to the kernel's news; the first look is due at once.
+    ///
+    /// # Errors
+    /// When the kernel gives no socket.
+    pub fn open() -> Result<Self, KernelError> {
+        Ok(Self {
+            watch: Watch::open()?,
+            due: Instant::now(),
+            rests_until: Instant::now(),
+            deaf: false,
+            away: BTreeSet::new(),
+        })
+    }
+
+    /// Returns when the fence is to be looked at, or with a carrier that came or went
+    /// before that. It may be left at any moment and called again.
+    pub async fn wait(&mut self, desired: &Desired) -> Option<Word> {
+        loop {
+            if self.deaf {
+                sleep_until(self.due).await;
+                return None;
+            }
+            match timeout_at(self.due, self.watch.next()).await {
+                Err(_) => return None,
+                Ok(None) => self.deaf = true,
+                Ok(Some(news)) => {
+                    let soon = (Instant::now() + BURST).max(self.rests_until);
+                    self.due = self.due.min(soon);
+                    if let Some(word) = self.carrier(&news, desired) {
+                        return Some(word);
+                    }
                 }
-                until = until.min(Instant::now() + BURST);
             }
         }
+    }
+
+    /// Reads, tells what differs before anything is done, mends it, and reads again.
+    /// A reading that is under way must be let come to its end.
+    pub async fn look(&mut self, hands: &mut Hands, desired: &Desired, mut say: impl FnMut(Word)) {
+        for _ in 0..TRIES {
+            match hands.look(desired).await {
+                Ok(fence) => {
+                    say(Word::Whole(fence));
+                    break;
+                }
+                Err(NoFence::Differs(drifts)) => say(Word::Broken(drifts)),
+                Err(other) => say(Word::Beyond(chain(&other))),
+            }
+            if let Err(why) = hands.raise(desired).await {
+                say(Word::Beyond(chain(&why)));
+            }
+        }
+        // News may be lost; a carrier is read besides.
+        if let Ok(read) = hands.carriers(desired).await {
+            for (link, up) in read {
+                self.note(&link, up).into_iter().for_each(&mut say);
+            }
+        }
+        let now = Instant::now();
+        self.due = now + READ_EVERY;
+        self.rests_until = now + REST;
+    }
+
+    fn carrier(&mut self, news: &News, desired: &Desired) -> Option<Word> {
+        let (row, up) = match news {
+            News::Device(row) => (row, row.carrier && row.up),
+            News::Gone(row) => (row, false),
+            News::Changed => return None,
+        };
+        let ours = desired.link(&row.name)?;
+        if has_cable(&ours.kind) {
+            self.note(&row.name, up)
+        } else {
+            None
+        }
+    }
+
+    fn note(&mut self, link: &str, up: bool) -> Option<Word> {
+        let changed = if up {
+            self.away.remove(link)
+        } else {
+            self.away.insert(link.to_owned())
+        };
+        let link = link.to_owned();
+        changed.then_some(Word::Carrier { link, up })
     }
 }
 
-/// Reads, mends what differs, and reads again. Returns what to tell.
-async fn check(hands: &mut Hands, desired: &Desired) -> Vec<Word> {
-    let mut words = Vec::new();
-    for _ in 0..TRIES {
-        match hands.look(desired).await {
-            Ok(fence) => {
-                words.push(Word::Whole(fence));
-                return words;
-            }
-            Err(NoFence::Differs(drifts)) => words.push(Word::Broken(drifts)),
-            Err(other) => words.push(Word::Beyond(chain(&other))),
-        }
-        if let Err(why) = hands.raise(desired).await {
-            words.push(Word::Beyond(chain(&why)));
-        }
+/// A tunnel has no cable; its associations say whether it carries.
+const fn has_cable(kind: &LinkKind) -> bool {
+    !matches!(kind, LinkKind::Gre(_))
+}
+
+impl Hands {
+    /// Returns each link of `desired` that has a cable, and whether it is in.
+    ///
+    /// # Errors
+    /// When the devices cannot be read.
+    pub async fn carriers(&self, desired: &Desired) -> Result<Vec<(String, bool)>, KernelError> {
+        let rows = self.netlink.links().await?;
+        let ours = desired.links.iter().filter(|link| has_cable(&link.kind));
+        let carrier = |link: &Link| {
+            let row = rows.iter().find(|row| row.name == link.name);
+            (
+                link.name.clone(),
+                row.is_some_and(|row| row.carrier && row.up),
+            )
+        };
+        Ok(ours.map(carrier).collect())
     }
-    words
 }
 
 /// Returns an error with all its causes on one line.
@@ -156,32 +219,4 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = next.source();
     }
     text
-}
-
-/// The links whose layer below is away.
-#[derive(Debug, Default)]
-struct Carriers(std::collections::BTreeSet<String>);
-
-impl Carriers {
-    fn note(&mut self, news: &News, desired: &Desired) -> Option<Word> {
-        let (row, up) = match news {
-            News::Device(row) => (row, row.carrier && row.up),
-            News::Gone(row) => (row, false),
-            News::Changed => return None,
-        };
-        let ours = desired.link(&row.name)?;
-        // A tunnel has no cable; its associations say whether it carries.
-        if matches!(ours.kind, LinkKind::Gre(_)) {
-            return None;
-        }
-        let changed = if up {
-            self.0.remove(&row.name)
-        } else {
-            self.0.insert(row.name.clone())
-        };
-        changed.then(|| Word::Carrier {
-            link: row.name.clone(),
-            up,
-        })
-    }
 }

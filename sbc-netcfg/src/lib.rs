@@ -8,6 +8,7 @@ pub mod listen;
 pub mod netlink;
 pub mod nft;
 pub mod observe;
+pub mod ports;
 pub mod secrets;
 pub mod sysctl;
 pub mod vpn;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use sbc_config::{Network, Zone};
 use sbc_netcfg::apply::Hands;
-use sbc_netcfg::guard::{NoFence, Word, guard};
+use sbc_netcfg::guard::{Guard, NoFence, Word};
 use sbc_netcfg::listen::{Kind, open_listener};
-use sbc_netcfg::netlink::watch::Watch;
 use sbc_plan::desired::{
     Address, Class, Desired, Link, LinkKind, Neighbour, PolicyRule, Route, Shaper, Sysctl, Way,
 };
@@ -371,9 +370,9 @@ fn the_guard_tells_of_a_broken_fence_at_once_and_of_a_lost_carrier_too() {
         let desired = desired();
         let mut hands = Hands::open().unwrap();
         hands.raise(&desired).await.unwrap();
-        let mut watch = Watch::open().unwrap();
+        let mut guard = Guard::open().unwrap();
         let (mut stage, mut told) = (0, Vec::new());
-        let say = |word: Word| {
+        let mut say = |word: Word| {
             told.push(format!("{word:?}"));
             match (stage, &word) {
                 (0, Word::Whole(_)) => {
@@ -381,11 +380,8 @@ fn the_guard_tells_of_a_broken_fence_at_once_and_of_a_lost_carrier_too() {
                     stage = 1;
                 }
                 (1, Word::Broken(drifts)) => {
-                    assert!(
-                        drifts
-                            .iter()
-                            .any(|one| one.to_string().contains("10.88.0.0/16"))
-                    );
+                    let named = |one: &sbc_plan::Drift| one.to_string().contains("10.88.0.0/16");
+                    assert!(drifts.iter().any(named));
                     stage = 2;
                 }
                 (2, Word::Whole(_)) => {
@@ -396,14 +392,30 @@ fn the_guard_tells_of_a_broken_fence_at_once_and_of_a_lost_carrier_too() {
                     assert_eq!(link, "port");
                     stage = 4;
                 }
-                (4, Word::Whole(_)) => return false,
+                (4, Word::Whole(_)) => stage = 5,
                 _ => {}
             }
-            true
+            stage == 5
+        };
+        let work = async {
+            loop {
+                let mut done = false;
+                match guard.wait(&desired).await {
+                    Some(word) => done = say(word),
+                    None => {
+                        let say = |word| done = say(word);
+                        guard.look(&mut hands, &desired, say).await;
+                    }
+                }
+                if done {
+                    break;
+                }
+            }
         };
         let within = Duration::from_secs(60);
-        let kept = tokio::time::timeout(within, guard(hands, &desired, &mut watch, say)).await;
-        let hands = kept.unwrap_or_else(|_| panic!("the guard told only {told:#?}"));
+        if tokio::time::timeout(within, work).await.is_err() {
+            panic!("the guard told only {told:#?}");
+        }
         hands.look(&desired).await.unwrap();
     });
 }
