@@ -89,6 +89,9 @@ fn role(rest: &[String]) -> ExitCode {
         Some("port") => return roles::init::appliance::port(),
         _ => {}
     }
+    if let Some("charon") = rest.first().map(String::as_str) {
+        return roles::init::charon::become_it();
+    }
     let role = rest.first().and_then(|word| roles::Role::of(word));
     let Some(role) = role else {
         eprint!("{USAGE}");

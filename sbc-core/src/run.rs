@@ -7,10 +7,11 @@ use crate::roles::{console, init, signal};
 
 const USAGE: &str = "\
 usage: sbc run FILE [--api SOCKET] [--cdr FILE] [--ladders FOLDER]
-               [--state FOLDER]
+               [--state FOLDER] [--apply-network]
 
 Runs the node that FILE describes. The addresses it names must be there: the
-machine's own network is not touched. --api is where 'sbc cli' asks, --cdr gets
+machine's own network is not touched, unless --apply-network gives all of it to
+the node: what FILE does not ask for is removed from it. --api is where 'sbc cli' asks, --cdr gets
 a line of JSON for each call, --ladders a drawing of each. --state keeps what
 outlives the node: revisions of the configuration, secrets, the audit log.
 ";
@@ -23,6 +24,10 @@ pub fn run(args: &[String]) -> ExitCode {
     let mut rest = args.iter();
     while let Some(word) = rest.next() {
         let variable = match word.as_str() {
+            "--apply-network" => {
+                settings.push((init::NETWORK, PathBuf::from("apply")));
+                continue;
+            }
             "--api" => console::API,
             "--cdr" => signal::RECORDS,
             "--ladders" => signal::LADDERS,
@@ -70,7 +75,7 @@ fn start(file: &str, mut settings: Vec<(&'static str, PathBuf)>) -> ExitCode {
     {
         settings.push((console::API, api));
     }
-    for (_, path) in &settings {
+    for (_, path) in settings.iter().filter(|(name, _)| *name != init::NETWORK) {
         if let Some(folder) = path.parent() {
             // A folder that cannot be made is said by whoever needs it.
             let _said_later = std::fs::create_dir_all(folder);

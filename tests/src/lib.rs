@@ -6,4 +6,4 @@ pub mod lab;
 mod skips;
 
 pub use allocations::{Counting, all_allocations, allocations};
-pub use skips::{SKIPS_VARIABLE, skip};
+pub use skips::{SKIPS_VARIABLE, is_full, skip};

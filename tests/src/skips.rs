@@ -23,6 +23,17 @@ pub fn skip(test: &str, reason: &str) {
     }
 }
 
+/// Returns whether the long tests are wanted (`SBC_TESTS=full`); reports `test` as
+/// skipped if not.
+#[must_use]
+pub fn is_full(test: &str) -> bool {
+    let full = std::env::var_os("SBC_TESTS").is_some_and(|value| value == "full");
+    if !full {
+        skip(test, "takes minutes; SBC_TESTS=full runs it");
+    }
+    full
+}
+
 fn line(test: &str, reason: &str) -> String {
     let flat = reason.split_whitespace().collect::<Vec<_>>().join(" ");
     format!("SKIPPED {test}: {flat}\n")

@@ -40,8 +40,20 @@ pub enum Input {
     Restore { key: u32, record: Vec<u8> },
     /// An operator's wish.
     Operator(Wish),
+    /// How the network stands; calls that are up go on.
+    Network(Network),
     /// Another configuration; calls that it does not touch do not notice.
     Configure(Box<sbc_config::Node>),
+}
+
+/// What of the network matters to calls.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Network {
+    /// The isolation rules are not known to be whole: no new calls but emergency
+    /// calls.
+    pub closed: bool,
+    /// What carries nothing at the moment.
+    pub down: Vec<sbc_config::network::Via>,
 }
 
 /// What an operator may ask of a running engine.

@@ -26,7 +26,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use door::{Input, JournalCommand, Outbox, RelayCommand, Step, Transmit, Wish};
+pub use door::{Input, JournalCommand, Network, Outbox, RelayCommand, Step, Transmit, Wish};
 pub use engine::Engine;
 pub use sbc_sip::Instant;
 

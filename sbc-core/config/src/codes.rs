@@ -196,6 +196,7 @@ register! {
     NOT_WRITTEN 3016 "SBC-3016" Error "something could not be written";
     NOTHING_WAITS 3017 "SBC-3017" Error "nothing waits for a confirmation";
     NO_STATE 3018 "SBC-3018" Error "the node keeps no state";
+    NO_NETWORK 3019 "SBC-3019" Error "the network cannot be set up";
     WRONG_PASSWORD 3020 "SBC-3020" Error "wrong user or password";
     LINE_LOCKED 3021 "SBC-3021" Error "the line is locked";
     CLAIMED 3022 "SBC-3022" Error "the node has an owner";

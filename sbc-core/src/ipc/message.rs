@@ -59,6 +59,12 @@ pub enum ToChild {
     Journal { key: u32, record: Vec<u8> },
     /// A page of the answer to a [`FromChild::Order`] (`console` only).
     Answer { id: u64, page: String, last: bool },
+    /// Make the network what a configuration asks for, and answer with
+    /// [`FromChild::Fitted`] (`netcfg` only). With it: a sealed file with the text,
+    /// then one file for each secret, in this order.
+    Fit { id: u64, secrets: Vec<String> },
+    /// How the network stands (`signal` and `console`).
+    Network(Network),
     /// The last word of the start: begin.
     Begin,
     /// Are you there? Answer with [`FromChild::Here`].
@@ -82,6 +88,63 @@ pub enum Neighbour {
     Signal,
     Relay,
     Console,
+    Netcfg,
+}
+
+/// Names of what differs, links and tunnels that one word on the network holds;
+/// the rest is cut. A full word stays far below [`PACKET_MAX`].
+pub const NETWORK_MAX: usize = 64;
+
+/// Octets of a text in a word on the network.
+pub const NETWORK_TEXT_MAX: usize = 256;
+
+/// How the network stands.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Network {
+    pub fence: Standing,
+    /// What differs from what must be, or why nothing could be done.
+    pub differs: Vec<String>,
+    /// Interfaces of the file whose cable is out.
+    pub down: Vec<String>,
+    pub tunnels: Vec<Tunnel>,
+}
+
+/// Whether the fence stands.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Standing {
+    /// It was not raised yet.
+    #[default]
+    Absent,
+    /// It was read back from the kernel and is whole.
+    Whole,
+    /// It differs from what it must be.
+    Broken,
+    /// It stood when it was looked at last; nobody looks.
+    Unwatched,
+}
+
+/// One tunnel of the file.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Tunnel {
+    pub name: String,
+    /// Data can pass.
+    pub up: bool,
+    /// Why it is not, where that is known.
+    pub why: String,
+    pub octets_in: u64,
+    pub octets_out: u64,
+    pub packets_in: u64,
+    pub packets_out: u64,
+}
+
+/// Why the network was not made what a configuration asks for. It is then what it
+/// was before.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Unfit {
+    /// The kernel does not hold what it must.
+    Network(String),
+    /// A listening socket could not be opened.
+    Socket(String),
 }
 
 /// What a child says to `init`.
@@ -105,6 +168,16 @@ pub enum FromChild {
         id: u64,
         order: ConfigOrder,
     },
+    /// Listening sockets that were opened behind the fence (`netcfg` only). With it:
+    /// one socket for each, in this order.
+    Listeners(Vec<ListenerName>),
+    /// What became of [`ToChild::Fit`] (`netcfg` only).
+    Fitted {
+        id: u64,
+        unfit: Option<Unfit>,
+    },
+    /// How the network stands (`netcfg` only).
+    Network(Network),
 }
 
 /// What the console may ask of `init`, about the configuration and nothing else.

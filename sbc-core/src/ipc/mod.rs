@@ -6,7 +6,8 @@ mod message;
 
 pub use channel::{Broken, Channel, DESCRIPTORS_MAX, Received, pair};
 pub use message::{
-    ConfigOrder, FromChild, ListenerName, Neighbour, ToChild, ToConsole, ToRelay, ToSignal,
+    ConfigOrder, FromChild, ListenerName, NETWORK_MAX, NETWORK_TEXT_MAX, Neighbour, Network,
+    Standing, ToChild, ToConsole, ToRelay, ToSignal, Tunnel, Unfit,
 };
 
 #[cfg(test)]

@@ -58,11 +58,19 @@ pub fn open(node: &Node, address: Address) -> anyhow::Result<OwnedFd> {
 /// # Errors
 /// When the kernel does not take the filter.
 pub fn filter_again(node: &Node, address: Address, socket: &OwnedFd) -> anyhow::Result<()> {
-    let program = filter::program(&listed(node, address)).context("too many listed networks")?;
+    let program = program(node, address)?;
     let socket = socket2::SockRef::from(socket);
     socket
         .attach_filter(&program)
         .context("no filter on a listener")
+}
+
+/// Returns the filter of a listener: only whom `node` lists there is heard.
+///
+/// # Errors
+/// When more networks are listed than the kernel takes.
+pub fn program(node: &Node, address: Address) -> anyhow::Result<Vec<socket2::SockFilter>> {
+    filter::program(&listed(node, address)).context("too many listed networks")
 }
 
 fn open_one(node: &Node, address: Address) -> anyhow::Result<Socket> {
@@ -77,8 +85,7 @@ fn open_one(node: &Node, address: Address) -> anyhow::Result<Socket> {
     if address.address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
-    let program = filter::program(&listed(node, address)).context("too many listed networks")?;
-    socket.attach_filter(&program)?;
+    socket.attach_filter(&program(node, address)?)?;
     if tcp {
         socket.set_reuse_address(true)?;
         socket.bind(&address.address.into())?;

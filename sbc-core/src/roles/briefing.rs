@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 use sbc_config::Node;
 
-use crate::ipc::{Channel, FromChild, ListenerName, Neighbour, Received, ToChild};
+use crate::ipc::{Channel, FromChild, ListenerName, Neighbour, Network, Received, ToChild};
 
 /// The way to `init`.
 pub type Control = Channel<FromChild, ToChild>;
@@ -23,6 +23,8 @@ pub struct Briefing {
     pub revision: u32,
     pub listeners: Vec<(ListenerName, Option<OwnedFd>)>,
     pub neighbours: BTreeMap<Neighbour, OwnedFd>,
+    /// How the network stands.
+    pub network: Network,
     /// Records of calls that were up before a restart.
     pub journal: Vec<(u32, Vec<u8>)>,
 }
@@ -41,6 +43,7 @@ impl Briefing {
         let mut listeners = Vec::new();
         let mut neighbours = BTreeMap::new();
         let mut journal = Vec::new();
+        let mut network = Network::default();
         let mut scratch = Vec::new();
         loop {
             let received = next(&control, &mut scratch)?;
@@ -59,7 +62,8 @@ impl Briefing {
                 ToChild::Journal { key, record } => journal.push((key, record)),
                 ToChild::Begin => break,
                 ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
-                ToChild::Answer { .. } => {}
+                ToChild::Network(stands) => network = stands,
+                ToChild::Answer { .. } | ToChild::Fit { .. } => {}
                 ToChild::Stop => bail!("stopped before the start"),
             }
         }
@@ -72,6 +76,7 @@ impl Briefing {
             revision,
             listeners,
             neighbours,
+            network,
             journal,
         })
     }

@@ -4,8 +4,12 @@
 mod briefing;
 pub mod console;
 pub mod init;
+pub mod jail;
+mod netcfg;
 pub mod relay;
 pub mod signal;
+
+use anyhow::Context;
 
 use crate::ipc::Neighbour;
 
@@ -18,10 +22,13 @@ pub enum Role {
     Relay,
     /// The local API socket.
     Console,
+    /// The hands in the kernel: the fence, tunnels, listening sockets.
+    Netcfg,
 }
 
 /// One row for each role: whom it talks to besides `init`.
-pub const TABLE: [(Role, &str, &[Role]); 3] = [
+pub const TABLE: [(Role, &str, &[Role]); 4] = [
+    (Role::Netcfg, "netcfg", &[]),
     (Role::Signal, "signal", &[Role::Relay, Role::Console]),
     (Role::Relay, "relay", &[Role::Signal]),
     (Role::Console, "console", &[Role::Signal]),
@@ -35,6 +42,7 @@ impl Role {
             Self::Signal => "signal",
             Self::Relay => "relay",
             Self::Console => "console",
+            Self::Netcfg => "netcfg",
         }
     }
 
@@ -59,6 +67,7 @@ impl Role {
             Self::Signal => Neighbour::Signal,
             Self::Relay => Neighbour::Relay,
             Self::Console => Neighbour::Console,
+            Self::Netcfg => Neighbour::Netcfg,
         }
     }
 }
@@ -68,10 +77,16 @@ impl Role {
 /// # Errors
 /// What ended it.
 pub fn run(role: Role) -> anyhow::Result<()> {
+    if std::env::var_os(init::NETWORK).is_some()
+        && let Some(cell) = jail::of(role)
+    {
+        cell.enter().context("cannot enter the jail")?;
+    }
     match role {
         Role::Signal => signal::run(),
         Role::Relay => relay::run(),
         Role::Console => console::run(),
+        Role::Netcfg => netcfg::run(),
     }
 }
 

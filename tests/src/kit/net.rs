@@ -65,7 +65,11 @@ impl Net {
         ip(&[&["-n", &name], words].concat())
     }
 
-    fn add(&mut self, place: &str) -> Result<(), String> {
+    /// Adds a namespace that has no cable yet, if it is not there.
+    ///
+    /// # Errors
+    /// What `ip` said.
+    pub fn add(&mut self, place: &str) -> Result<(), String> {
         let name = self.name(place);
         if self.made.contains(&name) {
             return Ok(());

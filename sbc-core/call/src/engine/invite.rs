@@ -51,6 +51,8 @@ pub enum Declined {
     Media(Refusal),
     #[error("the peer is drained")]
     Drained,
+    #[error("the isolation rules of the node are not known to be whole")]
+    Closed,
     #[error("the request makes no dialog")]
     Unfit,
 }
@@ -64,9 +66,12 @@ impl Declined {
             Self::Number => Status::ADDRESS_INCOMPLETE,
             Self::NoRoute => Status::NOT_FOUND,
             Self::Border => Status::FORBIDDEN,
-            Self::AllDown | Self::Full(_) | Self::NodeFull | Self::NoPort | Self::Drained => {
-                Status::SERVICE_UNAVAILABLE
-            }
+            Self::AllDown
+            | Self::Full(_)
+            | Self::NodeFull
+            | Self::NoPort
+            | Self::Drained
+            | Self::Closed => Status::SERVICE_UNAVAILABLE,
             Self::Media(refusal) => match refusal.status() {
                 403 => Status::FORBIDDEN,
                 _ => Status::NOT_ACCEPTABLE_HERE,
@@ -82,7 +87,7 @@ impl Declined {
             Self::Loop => Why::Loop,
             Self::Number | Self::NoRoute => Why::NoRoute,
             Self::Border => Why::Border,
-            Self::AllDown | Self::Drained => Why::AllDown,
+            Self::AllDown | Self::Drained | Self::Closed => Why::AllDown,
             Self::Full(_) => Why::FullHere,
             Self::NodeFull => Why::NodeFull,
             Self::NoPort => Why::NoPort,
@@ -226,6 +231,9 @@ impl Invitation<'_> {
         if !emergency && !desk.setup_allowed() {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
+        }
+        if desk.peers.closed() && !emergency {
+            return Err(Declined::Closed);
         }
         let peer = desk.peers.get(self.place).ok_or(Declined::AllDown)?;
         if peer.drained && !emergency {

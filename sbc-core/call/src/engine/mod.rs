@@ -97,6 +97,7 @@ impl Engine {
             Input::Wakeup => {}
             Input::Restore { key, record } => self.restore(key, &record),
             Input::Operator(wish) => self.operate(&wish),
+            Input::Network(network) => self.desk.peers.cut(network),
             Input::Configure(node) => self.reconfigure(*node),
         }
         self.listen(None);

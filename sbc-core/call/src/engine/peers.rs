@@ -8,12 +8,14 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 
+use sbc_config::network::Via;
 use sbc_config::peer::KeepaliveMethod;
 use sbc_config::{Name, Node, Peer, PeerName};
 use sbc_media::sdp::Policy;
 use sbc_sip::Instant;
 use sbc_sip::transaction::Branch;
 
+use crate::door::Network;
 use crate::leg::media::policy;
 use crate::peer::health::{Health, Watch};
 use crate::policy::admission::{Full, Limits, Load};
@@ -42,6 +44,10 @@ pub struct Neighbour {
     pub gone: bool,
     /// An operator wants no new calls here.
     pub drained: bool,
+    /// What carries it carries nothing at the moment.
+    pub cut: bool,
+    /// What carries it: the path of a server is its interface.
+    pub ways: Vec<Via>,
     pub attempts: u64,
     pub answered: u64,
     /// The site whose calls it carries, and how many that may have.
@@ -60,6 +66,7 @@ pub struct Peers {
     pub all: Vec<Neighbour>,
     turns: BTreeMap<String, usize>,
     now: Instant,
+    network: Network,
 }
 
 impl Peers {
@@ -75,6 +82,7 @@ impl Peers {
             all: all.collect(),
             turns: BTreeMap::new(),
             now,
+            network: Network::default(),
         }
     }
 
@@ -86,6 +94,24 @@ impl Peers {
     /// Returns the moment that questions are answered for.
     pub const fn now(&self) -> Instant {
         self.now
+    }
+
+    /// Takes how the network stands: who is behind what carries nothing gets no call.
+    pub fn cut(&mut self, network: Network) {
+        self.network = network;
+        self.cut_again();
+    }
+
+    /// Does the same for neighbours that changed.
+    pub fn cut_again(&mut self) {
+        for peer in &mut self.all {
+            peer.cut = peer.ways.iter().any(|way| self.network.down.contains(way));
+        }
+    }
+
+    /// Returns true while no new call may begin, but emergency calls.
+    pub const fn closed(&self) -> bool {
+        self.network.closed
     }
 
     /// Returns the place of `name` in the list.
@@ -159,7 +185,9 @@ impl Peers {
 impl Facts for Peers {
     fn takes_calls(&self, name: &PeerName) -> bool {
         let peer = self.place(name).and_then(|place| self.get(place));
-        peer.is_some_and(|peer| !peer.gone && !peer.drained && peer.health.takes_calls(self.now))
+        peer.is_some_and(|peer| {
+            !peer.gone && !peer.drained && !peer.cut && peer.health.takes_calls(self.now)
+        })
     }
 
     fn active(&self, name: &PeerName) -> u32 {
@@ -198,6 +226,8 @@ pub(super) fn neighbour(
         round_trip: None,
         gone: false,
         drained: false,
+        cut: false,
+        ways: ways(node, &peer.name),
         attempts: 0,
         answered: 0,
         site: site(node, peer),
@@ -205,6 +235,23 @@ pub(super) fn neighbour(
         media: policy(peer, own),
         config: Arc::new(peer.clone()),
     }
+}
+
+/// A tunnel lies on an interface: it carries nothing without it.
+pub(super) fn ways(node: &Node, name: &PeerName) -> Vec<Via> {
+    let via = match name {
+        PeerName::Trunk(name) => node.trunks.get(name).map(|trunk| trunk.via.clone()),
+        PeerName::Mediation(name) => {
+            let server = node.mediation.get(name);
+            server.map(|server| Via::Interface(server.interface.clone()))
+        }
+    };
+    let below = match &via {
+        Some(Via::Tunnel(name)) => node.tunnels.get(name),
+        _ => None,
+    };
+    let below = below.map(|tunnel| Via::Interface(tunnel.underlay.clone()));
+    via.into_iter().chain(below).collect()
 }
 
 fn site(node: &Node, peer: &Peer) -> Option<(Name, u32)> {

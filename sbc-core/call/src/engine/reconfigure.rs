@@ -64,6 +64,7 @@ impl Peers {
             };
             known.limits = limits(node, peer);
             known.site = fresh.site;
+            known.ways = fresh.ways;
             if *known.config == *peer && !known.gone {
                 continue;
             }
@@ -79,5 +80,6 @@ impl Peers {
             known.media = policy(peer, &own);
             known.config = Arc::new(peer.clone());
         }
+        self.cut_again();
     }
 }

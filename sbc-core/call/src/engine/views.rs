@@ -67,6 +67,7 @@ impl Engine {
                 kind: peer.name.kind().to_string(),
                 target: target.map_or_else(String::new, ToString::to_string),
                 state: match state {
+                    _ if peer.cut => "down",
                     State::Unknown => "unknown",
                     State::Up => "up",
                     State::Down => "down",

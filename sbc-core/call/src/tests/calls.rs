@@ -385,6 +385,53 @@ fn a_full_trunk_is_503_with_retry_after_and_an_emergency_call_passes() {
     assert!(out.head().starts_with("INVITE sip:112@"), "{}", out.head());
 }
 
+#[test]
+fn while_the_fence_is_broken_no_call_begins_but_those_for_help() {
+    let mut bench = Bench::new();
+    let closed = |closed| {
+        crate::Input::Network(crate::Network {
+            closed,
+            ..crate::Network::default()
+        })
+    };
+    let call = || invite("+49691231001", &sdp("172.20.31.1", 4000, "sendrecv"));
+    bench.input(closed(true));
+    bench.receive(ITSP, &call());
+    bench.sent(ITSP, "503");
+    let help = invite("112", &sdp("10.20.120.2", 4000, "sendrecv"))
+        .replace("UDP 172.20.31.1", "TCP 10.20.120.2:5068")
+        .replace("alice@172.20.31.1:5060", "alice@10.20.120.2:5068");
+    bench.receive(MED_1, &help);
+    bench.sent(MED_1, "100");
+    bench.sent(ITSP, "INVITE");
+    bench.input(closed(false));
+    let again = call()
+        .replace("z9hG4bKa1", "z9hG4bKa2")
+        .replace("call-", "again-");
+    bench.receive(ITSP, &again);
+    bench.sent(ITSP, "100");
+    bench.sent(MED_1, "INVITE");
+}
+
+#[test]
+fn a_peer_whose_cable_is_out_gets_no_call_at_once_and_the_next_does() {
+    let mut bench = Bench::new();
+    let way = sbc_config::Name::new("voice-a").map(sbc_config::network::Via::Interface);
+    let cut = crate::Network {
+        closed: false,
+        down: way.into_iter().collect(),
+    };
+    bench.input(crate::Input::Network(cut));
+    let peers = bench.engine.peers().into_iter();
+    let mut down = peers.filter(|peer| peer.state == "down");
+    assert_eq!(down.next().map(|peer| peer.name).as_deref(), Some("med-1"));
+    assert!(down.next().is_none());
+    let call = invite("+49691231001", &sdp("172.20.31.1", 4000, "sendrecv"));
+    bench.receive(ITSP, &call);
+    bench.sent(ITSP, "100");
+    bench.sent(super::MED_2, "INVITE");
+}
+
 /// RFC 5621 §3.1: an emergency call carries a location beside its offer.
 #[test]
 fn an_offer_is_found_among_the_parts_of_a_body() {

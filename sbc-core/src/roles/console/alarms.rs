@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 use sbc_call::view::{Limit, Peer};
 use serde_json::{Value, json};
 
+use crate::ipc::{Network, Standing};
+
 /// Alarms that came and went, the oldest forgotten first.
 const HISTORY_MAX: usize = 500;
 
@@ -19,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 7] = [
+pub const KINDS: [Kind; 10] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -62,6 +64,24 @@ pub const KINDS: [Kind; 7] = [
         meaning: "records of the audit log could not be written",
         look: "show audit verify",
     },
+    Kind {
+        id: "fence-broken",
+        severity: "critical",
+        meaning: "the network differs from what it must be, and trunks are closed; major while nobody looks at it",
+        look: "show alarms",
+    },
+    Kind {
+        id: "tunnel-down",
+        severity: "major",
+        meaning: "a tunnel has no security association, and nothing passes it",
+        look: "show alarms",
+    },
+    Kind {
+        id: "link-down",
+        severity: "major",
+        meaning: "the cable of an interface is out",
+        look: "show alarms",
+    },
 ];
 
 /// One alarm that is raised.
@@ -84,6 +104,9 @@ pub struct Facts {
     pub limits: Vec<Limit>,
     pub back_in: Option<u64>,
     pub audit_unwritten: u64,
+    /// The machine's network is in the node's hand, and stands so.
+    pub in_hand: bool,
+    pub network: Network,
     /// A peer counts as down after this many seconds.
     pub down_after: u64,
 }
@@ -106,6 +129,9 @@ impl Alarms {
         let mut news = Vec::new();
         self.peers(now, facts, &mut news);
         self.limits(now, facts, &mut news);
+        if facts.in_hand {
+            self.network(now, &facts.network, &mut news);
+        }
         if let Some(secs) = facts.back_in {
             let text = format!("it goes back in {secs} s");
             self.raise(now, "config-unconfirmed", "", None, text, &mut news);
@@ -149,6 +175,27 @@ impl Alarms {
             if near && limit > 0 {
                 self.raise(now, "cac-near", &peer.name, None, text, news);
             }
+        }
+    }
+
+    fn network(&mut self, now: u64, network: &Network, news: &mut Vec<String>) {
+        let text = match network.fence {
+            Standing::Whole => None,
+            Standing::Unwatched => Some((Some("major"), "nobody looks at it".to_owned())),
+            Standing::Absent if network.differs.is_empty() => {
+                Some((None, "it was not raised yet".to_owned()))
+            }
+            Standing::Absent | Standing::Broken => Some((None, network.differs.join("; "))),
+        };
+        if let Some((severity, text)) = text {
+            self.raise(now, "fence-broken", "", severity, text, news);
+        }
+        for tunnel in network.tunnels.iter().filter(|tunnel| !tunnel.up) {
+            let text = tunnel.why.clone();
+            self.raise(now, "tunnel-down", &tunnel.name, None, text, news);
+        }
+        for link in &network.down {
+            self.raise(now, "link-down", link, None, "no carrier".to_owned(), news);
         }
     }
 
@@ -343,6 +390,37 @@ mod tests {
             (look(1, 5), look(2, 6), look(50, 6), look(63, 6)),
             (0, 1, 1, 0)
         );
+    }
+
+    #[test]
+    fn a_broken_fence_a_dead_tunnel_and_a_cable_that_is_out_are_raised_until_they_are_well() {
+        let mut alarms = Alarms::default();
+        let network = Network {
+            fence: Standing::Broken,
+            differs: vec!["rule: 100".to_owned()],
+            down: vec!["voice-a".to_owned()],
+            tunnels: vec![crate::ipc::Tunnel {
+                name: "itsp-a".to_owned(),
+                ..crate::ipc::Tunnel::default()
+            }],
+        };
+        let facts = Facts {
+            in_hand: true,
+            network,
+            ..Facts::default()
+        };
+        assert_eq!(alarms.look(1, &facts).len(), 3);
+        assert_eq!(alarms.list(1)[0]["severity"], "critical");
+        assert_eq!(alarms.list(1)[0]["text"], "rule: 100");
+        let well = Facts {
+            network: Network {
+                fence: Standing::Whole,
+                ..Network::default()
+            },
+            ..facts
+        };
+        assert_eq!(alarms.look(2, &well).len(), 3);
+        assert_eq!(alarms.list(2), json!([]));
     }
 
     #[test]

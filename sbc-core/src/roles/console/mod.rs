@@ -23,6 +23,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::briefing::{self, Briefing};
+use super::init::NETWORK;
 use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToConsole, ToSignal};
 use caller::Caller;
 use room::Room;
@@ -57,6 +58,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     let control = briefing.control.registered()?;
     let room = Room::new(control, briefing.node, briefing.text, briefing.revision);
     let room = Rc::new(room);
+    room.network.replace(briefing.network);
     for (name, end) in briefing.neighbours {
         introduce(&room, name, end);
     }
@@ -101,6 +103,7 @@ async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
                     }
                 }
                 ToChild::Answer { id, page, last } => room.page(id, &page, last),
+                ToChild::Network(network) => drop(room.network.replace(network)),
                 ToChild::Configuration { revision } => {
                     reconfigure(room, revision, received.descriptors);
                 }
@@ -128,26 +131,25 @@ fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
 /// Looks at the node again and again, and notes alarms in the audit log.
 async fn watch(room: Rc<Room>) {
     let none = Map::new();
+    let mut facts = alarms::Facts {
+        in_hand: std::env::var_os(NETWORK).is_some(),
+        ..alarms::Facts::default()
+    };
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
-        let down_after = room.node.borrow().alarms.trunk_down.as_secs();
-        let unwritten = room.audit.borrow().unwritten;
-        let mut facts = alarms::Facts {
-            down_after,
-            audit_unwritten: unwritten,
-            ..alarms::Facts::default()
-        };
-        // While signal is away nothing is known of peers: alarms stay as they are.
-        let (Ok(peers), Ok(limits), Ok(live)) = (
+        facts.down_after = room.node.borrow().alarms.trunk_down.as_secs();
+        facts.audit_unwritten = room.audit.borrow().unwritten;
+        // While signal is away nothing is known of peers: they stay as they are.
+        if let (Ok(peers), Ok(limits), Ok(live)) = (
             room.signal("peers.list", &none).await,
             room.signal("limits.list", &none).await,
             room.order(crate::ipc::ConfigOrder::Live).await,
-        ) else {
-            continue;
-        };
-        facts.peers = serde_json::from_value(peers).unwrap_or_default();
-        facts.limits = serde_json::from_value(limits).unwrap_or_default();
-        facts.back_in = live.get("back_in_secs").and_then(Value::as_u64);
+        ) {
+            facts.peers = serde_json::from_value(peers).unwrap_or_default();
+            facts.limits = serde_json::from_value(limits).unwrap_or_default();
+            facts.back_in = live.get("back_in_secs").and_then(Value::as_u64);
+        }
+        facts.network = room.network.borrow().clone();
         for news in room.alarms.borrow_mut().look(now(), &facts) {
             tracing::warn!("{news}");
             room.note("node", "-", &news);

@@ -21,11 +21,15 @@ use super::login::{self, Lockout};
 use super::operations::Answered;
 use super::secrets::Secrets;
 use super::{Signal, history};
-use crate::ipc::{Broken, ConfigOrder, FromChild, ToSignal};
+use crate::ipc::{Broken, ConfigOrder, FromChild, Network, ToSignal};
 use crate::roles::briefing::Control;
 
 /// An answer comes within this time, or the client hears that it does not.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+
+/// A commit that changes the network is done, or taken back, within this time: three
+/// runs of `nft` at their limit.
+const COMMITS_WITHIN: Duration = Duration::from_secs(60);
 
 /// What is shared.
 pub struct Room {
@@ -39,6 +43,7 @@ pub struct Room {
     pub revision: Cell<u32>,
     pub audit: RefCell<Audit>,
     pub alarms: RefCell<Alarms>,
+    pub network: RefCell<Network>,
     pub lockout: RefCell<Lockout>,
     pub secrets: Secrets,
     /// Who is in: user, role, line, since, last word.
@@ -96,6 +101,7 @@ impl Room {
             last_logins: RefCell::new(audit.logins()),
             audit: RefCell::new(audit),
             alarms: RefCell::default(),
+            network: RefCell::default(),
             lockout: RefCell::default(),
             secrets: Secrets(state.map(|state| state.join("secrets"))),
             logins: RefCell::default(),
@@ -127,8 +133,14 @@ impl Room {
         (id, answer)
     }
 
-    async fn answered(&self, id: u64, answer: oneshot::Receiver<String>, who: &str) -> Answered {
-        let answered = timeout(ANSWERS_WITHIN, answer).await;
+    async fn answered(
+        &self,
+        id: u64,
+        answer: oneshot::Receiver<String>,
+        who: &str,
+        within: Duration,
+    ) -> Answered {
+        let answered = timeout(within, answer).await;
         self.asked.borrow_mut().remove(&id);
         let text = match answered {
             Ok(Ok(text)) => text,
@@ -168,7 +180,7 @@ impl Room {
             self.asked.borrow_mut().remove(&id);
             return Err(no("SBC-3007", "the signal role is away"));
         }
-        self.answered(id, answer, "signal").await
+        self.answered(id, answer, "signal", ANSWERS_WITHIN).await
     }
 
     /// Says something to `init`, and waits for room.
@@ -190,9 +202,13 @@ impl Room {
 
     /// Gives `init` an order about the configuration.
     pub async fn order(&self, order: ConfigOrder) -> Answered {
+        let within = match order {
+            ConfigOrder::Put { .. } => COMMITS_WITHIN,
+            _ => ANSWERS_WITHIN,
+        };
         let (id, answer) = self.wait();
         self.tell_init(&FromChild::Order { id, order }).await?;
-        self.answered(id, answer, "init").await
+        self.answered(id, answer, "init", within).await
     }
 
     /// Adds a record to the audit log.

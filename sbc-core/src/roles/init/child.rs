@@ -48,11 +48,10 @@ impl From<ToChild> for Letter {
 /// What happened to a child.
 #[derive(Debug)]
 pub enum Event {
-    Said(FromChild),
+    /// A word, and the descriptors that came along.
+    Said(FromChild, Vec<OwnedFd>),
     /// It ended, or was ended because it hung.
-    Ended {
-        why: String,
-    },
+    Ended { why: String },
 }
 
 /// The way to a running child.
@@ -86,8 +85,9 @@ impl Running {
         let pid = child.id();
         let (letters, inbox) = mpsc::channel(LETTERS_MAX);
         tokio::task::spawn_local(async move {
-            let why = mind(child, channel, inbox, |said| {
-                events.try_send((role, generation, Event::Said(said)))
+            let why = mind(child, channel, inbox, |said, along| {
+                let event = Event::Said(said, along);
+                events.try_send((role, generation, event)).is_ok()
             })
             .await;
             // The supervisor has gone if nobody listens; then all ends anyway.
@@ -103,13 +103,12 @@ impl Running {
 }
 
 type Pair = AsyncFd<Channel<ToChild, FromChild>>;
-type Overrun = mpsc::error::TrySendError<(Role, u64, Event)>;
 
 async fn mind(
     mut child: Child,
     channel: Pair,
     mut inbox: mpsc::Receiver<Letter>,
-    say: impl Fn(FromChild) -> Result<(), Overrun>,
+    say: impl Fn(FromChild, Vec<OwnedFd>) -> bool,
 ) -> String {
     let mut heard = Instant::now();
     let mut asks = interval(ASKED_EVERY);
@@ -132,7 +131,7 @@ async fn mind(
                 match channel.get_ref().receive(&mut scratch) {
                     Ok(Some(received)) => {
                         heard = Instant::now();
-                        if say(received.message).is_err() {
+                        if !say(received.message, received.descriptors) {
                             break "it says more than can be heard".to_owned();
                         }
                     }
@@ -204,7 +203,7 @@ mod tests {
                 drop(theirs);
                 let channel: Pair = Channel::new(ours).unwrap().registered().unwrap();
                 let (_letters, inbox) = mpsc::channel(1);
-                mind(start(), channel, inbox, |_| Ok(())).await
+                mind(start(), channel, inbox, |_, _| true).await
             });
             told.send(why)
         });

@@ -21,12 +21,46 @@ const PAGE: usize = 32 * 1024;
 /// What an order came to: an answer, or a code and a sentence.
 pub type Answered = Result<Value, (&'static str, String)>;
 
+/// What cannot be put back is tried again after this.
+pub const BACK_AGAIN: Duration = Duration::from_secs(5);
+
+/// A change that waits until the network is what it asks for.
+#[derive(Debug)]
+pub enum Pending {
+    /// A commit, and the order of the console that is to be answered.
+    Put { id: u64, change: Change },
+    /// Nobody confirmed, or a commit could not be written: what is live is put in
+    /// force again.
+    Back { text: String, left: u32 },
+}
+
+/// A commit.
+#[derive(Debug)]
+pub struct Change {
+    text: String,
+    confirm: Option<u32>,
+    author: Author,
+    began: Instant,
+}
+
+impl Pending {
+    /// Returns the configuration it is about.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Put { change, .. } => &change.text,
+            Self::Back { text, .. } => text,
+        }
+    }
+}
+
 /// What belongs to the configuration.
 #[derive(Debug, Default)]
 pub struct Configuration {
     pub revisions: Revisions,
     /// When the live revision goes back by itself.
     pub back_at: Option<Instant>,
+    /// It went back already, and only the network is still to follow.
+    going_back: bool,
     /// The text that an order will be about, as far as it came.
     pages: String,
 }
@@ -50,22 +84,35 @@ impl Supervisor {
     /// Follows an order of the console, and answers it.
     pub fn order(&mut self, id: u64, order: ConfigOrder) {
         let answer = match order {
+            ConfigOrder::Put { base, .. } if base != self.configured.revisions.live() => {
+                let live = self.configured.revisions.live();
+                self.configured.pages.clear();
+                Err(("SBC-3013", format!("revision {live} is live, not {base}")))
+            }
             ConfigOrder::Live => Ok(self.live()),
             ConfigOrder::Status => Ok(self.status()),
             ConfigOrder::Put {
-                base,
                 confirm_secs,
                 author,
                 channel,
                 comment,
+                ..
             } => {
-                let text = std::mem::take(&mut self.configured.pages);
-                let author = Author {
-                    author,
-                    channel,
-                    comment,
+                let change = Change {
+                    text: std::mem::take(&mut self.configured.pages),
+                    confirm: confirm_secs,
+                    author: Author {
+                        author,
+                        channel,
+                        comment,
+                    },
+                    began: Instant::now(),
                 };
-                self.put(&text, base, confirm_secs, &author)
+                match self.put(id, change) {
+                    Some(answered) => answered,
+                    // It is answered when the network is done.
+                    None => return,
+                }
             }
             ConfigOrder::Confirm => self.confirm(),
             ConfigOrder::GoBack(revision) => self.go_back_from(revision),
@@ -75,6 +122,10 @@ impl Supervisor {
                 None => Err(("SBC-3003", format!("revision {number} is not kept"))),
             },
         };
+        self.say(id, answer);
+    }
+
+    fn say(&mut self, id: u64, answer: Answered) {
         let text = match answer {
             Ok(value) => json!({ "ok": value }),
             Err((code, message)) => json!({ "error": { "code": code, "message": message } }),
@@ -134,15 +185,33 @@ impl Supervisor {
         each.collect()
     }
 
-    /// Makes `text` live: checked, its sockets opened, written, told.
-    fn put(&mut self, text: &str, base: u32, confirm: Option<u32>, author: &Author) -> Answered {
-        let began = Instant::now();
-        let live = self.configured.revisions.live();
-        if base != live {
-            return Err(("SBC-3013", format!("revision {live} is live, not {base}")));
+    /// Makes a change live: checked, its network made, its sockets opened, written,
+    /// told. Returns nothing while the network is being made.
+    fn put(&mut self, id: u64, change: Change) -> Option<Answered> {
+        let node = match checked(&change.text) {
+            Ok(node) => node,
+            Err(why) => return Some(Err(why)),
+        };
+        let Some(hand) = &self.network else {
+            let listeners = self.opened(&node);
+            return Some(listeners.and_then(|listeners| self.commit(&change, listeners)));
+        };
+        if hand.is_busy() {
+            return Some(Err(("SBC-3013", "another change is under way".to_owned())));
         }
-        let node = checked(text)?;
-        let listeners = self.opened(&node)?;
+        let text = change.text.clone();
+        let ordered = self.fit(&text, &node, Pending::Put { id, change });
+        ordered.err().map(Err)
+    }
+
+    /// Writes and tells what is in force already.
+    fn commit(&mut self, change: &Change, listeners: super::Listeners) -> Answered {
+        let Change {
+            text,
+            confirm,
+            author,
+            began,
+        } = change;
         let written = self
             .configured
             .revisions
@@ -162,6 +231,37 @@ impl Supervisor {
             "ms": u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             "back_in_secs": confirm,
         }))
+    }
+
+    /// The network is what a pending change asks for.
+    pub fn done(&mut self, pending: Pending, listeners: super::Listeners) {
+        match pending {
+            Pending::Put { id, change } => {
+                let answer = self.commit(&change, listeners);
+                if answer.is_err() {
+                    // What is live has another network.
+                    self.put_back(self.configured.revisions.live());
+                }
+                self.say(id, answer);
+            }
+            Pending::Back { text, left } => self.is_back(&text, left, listeners),
+        }
+    }
+
+    /// The network could not be made what a pending change asks for.
+    pub fn undone(&mut self, pending: &Pending, why: (&'static str, String)) {
+        match pending {
+            Pending::Put { id, .. } => self.say(*id, Err(why)),
+            Pending::Back { .. } => {
+                tracing::error!(
+                    code = why.0,
+                    why = why.1,
+                    "cannot go back; it is tried again"
+                );
+                self.configured.going_back = true;
+                self.back_again();
+            }
+        }
     }
 
     fn confirm(&mut self) -> Answered {
@@ -190,14 +290,37 @@ impl Supervisor {
         let own = &mut self.configured;
         own.back_at = None;
         let left = own.revisions.live();
-        let Some(revision) = own.revisions.go_back() else {
+        let again = std::mem::take(&mut own.going_back);
+        if !again && own.revisions.go_back().is_none() {
             return;
-        };
-        let text = own.revisions.live_text().to_owned();
-        let done = checked(&text)
-            .and_then(|node| self.opened(&node))
-            .and_then(|listeners| self.take_effect(&text, listeners));
-        match done {
+        }
+        self.put_back(left);
+    }
+
+    /// Puts what is live in force; `left` was before.
+    fn put_back(&mut self, left: u32) {
+        let text = self.configured.revisions.live_text().to_owned();
+        let node = checked(&text);
+        if self.network.is_some() {
+            let pending = Pending::Back {
+                text: text.clone(),
+                left,
+            };
+            let ordered = node.and_then(|node| self.fit(&text, &node, pending));
+            if let Err(why) = ordered {
+                self.undone(&Pending::Back { text, left }, why);
+            }
+            return;
+        }
+        match node.and_then(|node| self.opened(&node)) {
+            Ok(listeners) => self.is_back(&text, left, listeners),
+            Err((code, why)) => tracing::error!(code, why, "cannot go back"),
+        }
+    }
+
+    fn is_back(&mut self, text: &str, left: u32, listeners: super::Listeners) {
+        let revision = self.configured.revisions.live();
+        match self.take_effect(text, listeners) {
             Ok(()) => tracing::warn!(revision, left, "nobody confirmed: configuration went back"),
             Err((code, why)) => tracing::error!(revision, code, why, "cannot go back"),
         }
@@ -258,7 +381,8 @@ impl Supervisor {
     }
 }
 
-fn checked(text: &str) -> Result<Node, (&'static str, String)> {
+/// Returns the node of a text, or the first thing that is wrong with it.
+pub fn checked(text: &str) -> Result<Node, (&'static str, String)> {
     let checked = sbc_config::check(text);
     let first = || {
         let mut problems = checked.problems.iter();

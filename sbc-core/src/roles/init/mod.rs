@@ -5,9 +5,11 @@
 
 pub mod appliance;
 mod backoff;
+pub mod charon;
 mod child;
 mod configuration;
 mod journal;
+mod network;
 mod revisions;
 
 use std::collections::BTreeMap;
@@ -28,6 +30,7 @@ use backoff::Backoff;
 use child::{Event, Letter, Running};
 use configuration::Configuration;
 use journal::Journal;
+use network::Hand;
 use revisions::Revisions;
 pub use revisions::write_whole;
 
@@ -40,6 +43,8 @@ struct Supervisor {
     configuration: Arc<OwnedFd>,
     listeners: Listeners,
     configured: Configuration,
+    /// The node has its machine's network in hand.
+    network: Option<Hand>,
     journal: Journal,
     children: BTreeMap<Role, Kept>,
     events: mpsc::Sender<(Role, u64, Event)>,
@@ -52,6 +57,10 @@ type Listeners = Vec<(ListenerName, Option<Arc<OwnedFd>>)>;
 
 /// The variable that names the folder of what outlives the node's processes.
 pub const STATE: &str = "SBC_STATE";
+
+/// The variable that is set when the node has its machine's network in hand: roles
+/// enter their jails, and `netcfg` opens the listening sockets.
+pub const NETWORK: &str = "SBC_APPLY_NETWORK";
 
 /// Variables of the children's environment.
 pub type Settings = Vec<(&'static str, std::path::PathBuf)>;
@@ -90,13 +99,17 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
         Some(live) => (revisions.live_text(), live),
         None => (text, node),
     };
+    let in_hand = settings.iter().any(|(name, _)| *name == NETWORK);
     let mut supervisor = Supervisor {
         configuration: Arc::new(sealed(text).context("cannot hold the configuration")?),
-        listeners: listen::open_all(node)?
-            .into_iter()
-            .map(|(name, socket)| (name, Some(socket)))
-            .collect(),
+        listeners: if in_hand {
+            network::closed(node)
+        } else {
+            let open = listen::open_all(node)?.into_iter();
+            open.map(|(name, socket)| (name, Some(socket))).collect()
+        },
         configured: Configuration::default(),
+        network: in_hand.then(|| Hand::new(&settings)),
         journal: Journal::default(),
         children: BTreeMap::new(),
         events,
@@ -104,7 +117,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
         started: Instant::now(),
     };
     supervisor.configured.revisions = revisions;
-    for (role, _, _) in TABLE {
+    for role in supervisor.first() {
         supervisor.start(role)?;
     }
     let mut terminate = signal(SignalKind::terminate())?;
@@ -129,6 +142,9 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
                 let Some((role, generation, event)) = event else { break };
                 if let Some(pause) = supervisor.note(role, generation, event) {
                     restarts.push((tokio::time::Instant::now() + pause, role));
+                }
+                if supervisor.may_signal() {
+                    supervisor.start(Role::Signal)?;
                 }
             }
         }
@@ -155,8 +171,15 @@ impl Supervisor {
             },
             descriptors: vec![Arc::clone(&self.configuration)],
         });
-        if role == Role::Signal {
-            self.brief_signal(&running);
+        match role {
+            Role::Signal => self.brief_signal(&running),
+            Role::Netcfg => self.hand_over_listeners(&running),
+            Role::Relay | Role::Console => {}
+        }
+        if let Some(network) = &self.network
+            && matches!(role, Role::Signal | Role::Console)
+        {
+            running.send(ToChild::Network(network.stands.clone()));
         }
         kept_at(&mut self.children, role).running = Some(running);
         for &other in role.neighbours() {
@@ -164,6 +187,9 @@ impl Supervisor {
         }
         if let Some(running) = &kept_at(&mut self.children, role).running {
             running.send(ToChild::Begin);
+        }
+        if role == Role::Netcfg {
+            self.fit_anew();
         }
         Ok(())
     }
@@ -226,33 +252,56 @@ impl Supervisor {
         if kept.generation != generation {
             return None;
         }
-        match event {
-            Event::Said(FromChild::Keep { key, record }) => self.journal.keep(key, record),
-            Event::Said(FromChild::Forget { key }) => self.journal.forget(key),
-            Event::Said(FromChild::Ready) => {
+        let (word, along) = match event {
+            Event::Said(word, along) => (word, along),
+            Event::Ended { why } => return Some(self.ended(role, &why)),
+        };
+        match word {
+            FromChild::Keep { key, record } => self.journal.keep(key, record),
+            FromChild::Forget { key } => self.journal.forget(key),
+            FromChild::Ready => {
                 tracing::info!(role = role.word(), "ready");
                 kept.is_ready = true;
-                if self.children.values().all(|kept| kept.is_ready) {
+                let roles = if self.network.is_some() {
+                    TABLE.len()
+                } else {
+                    TABLE.len() - 1
+                };
+                let ready = self.children.values().filter(|kept| kept.is_ready);
+                if ready.count() == roles {
                     say_ready();
                 }
             }
-            Event::Said(FromChild::Here(_)) => {}
+            FromChild::Here(_) => {}
             // Only the console may order anything.
-            Event::Said(FromChild::Page(page)) if role == Role::Console => self.take_page(&page),
-            Event::Said(FromChild::Order { id, order }) if role == Role::Console => {
-                self.order(id, order);
-            }
-            Event::Said(FromChild::Page(_) | FromChild::Order { .. }) => {}
-            Event::Ended { why } => {
-                kept.running = None;
-                kept.is_ready = false;
-                let pause = kept.backoff.pause_after_death(self.started.elapsed());
-                let in_trouble = kept.backoff.in_trouble();
-                tracing::warn!(role = role.word(), why, ?pause, in_trouble, "role ended");
-                return Some(pause);
-            }
+            FromChild::Page(page) if role == Role::Console => self.take_page(&page),
+            FromChild::Order { id, order } if role == Role::Console => self.order(id, order),
+            // And only netcfg has its hands in the network.
+            FromChild::Listeners(names) if role == Role::Netcfg => self.take_opened(names, along),
+            FromChild::Fitted { id, unfit } if role == Role::Netcfg => self.fitted(id, unfit),
+            FromChild::Network(stands) if role == Role::Netcfg => self.stands(stands),
+            FromChild::Page(_)
+            | FromChild::Order { .. }
+            | FromChild::Listeners(_)
+            | FromChild::Fitted { .. }
+            | FromChild::Network(_) => {}
         }
         None
+    }
+
+    /// A role ended. Returns the pause after which it is to start again.
+    fn ended(&mut self, role: Role, why: &str) -> Duration {
+        let started = self.started;
+        let kept = kept_at(&mut self.children, role);
+        kept.running = None;
+        kept.is_ready = false;
+        let pause = kept.backoff.pause_after_death(started.elapsed());
+        let in_trouble = kept.backoff.in_trouble();
+        tracing::warn!(role = role.word(), why, ?pause, in_trouble, "role ended");
+        if role == Role::Netcfg {
+            self.unwatched();
+        }
+        pause
     }
 
     /// Lets every child end in order.
@@ -268,6 +317,9 @@ impl Supervisor {
                 Some(_) => {}
                 None => break,
             }
+        }
+        if let Some(network) = &mut self.network {
+            network.charon.stop().await;
         }
     }
 }

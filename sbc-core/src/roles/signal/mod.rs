@@ -20,11 +20,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::rand::{GetRandomFlags, getrandom};
 use sbc_call::{Engine, Input};
+use sbc_config::Name;
+use sbc_config::network::Via;
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 use super::briefing::{self, Briefing, Control};
-use crate::ipc::{Broken, FromChild, Neighbour, ToChild};
+use crate::ipc::{Broken, FromChild, Neighbour, Network, Standing, ToChild};
 use desk::Desk;
 
 /// Runs the role until `init` says stop.
@@ -55,6 +57,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     for (name, end) in briefing.neighbours {
         introduce(&desk, name, end);
     }
+    take_network(&desk, &briefing.network);
     for (key, record) in briefing.journal {
         desk.handle(Input::Restore { key, record });
     }
@@ -128,6 +131,7 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
                 sockets::take(desk, places, handed);
                 places += count;
             }
+            ToChild::Network(network) => take_network(desk, &network),
             ToChild::Configuration { revision } => {
                 places = 0;
                 reconfigure(desk, revision, received.descriptors);
@@ -151,6 +155,23 @@ fn reconfigure(desk: &Rc<Desk>, revision: u32, descriptors: Vec<OwnedFd>) {
     }
 }
 
+/// Tells the engine what of the network matters to calls. Rules that nobody watches
+/// for the moment stand in the kernel all the same.
+fn take_network(desk: &Rc<Desk>, network: &Network) {
+    let names = |word: &str| Name::new(word);
+    let cables = network.down.iter().filter_map(|name| names(name));
+    let tunnels = network.tunnels.iter().filter(|tunnel| !tunnel.up);
+    let tunnels = tunnels.filter_map(|tunnel| names(&tunnel.name));
+    let ways = cables
+        .map(Via::Interface)
+        .chain(tunnels.map(Via::Tunnel))
+        .collect();
+    desk.handle(Input::Network(sbc_call::Network {
+        closed: network.fence == Standing::Broken,
+        down: ways,
+    }));
+}
+
 fn introduce(desk: &Rc<Desk>, name: Neighbour, end: OwnedFd) {
     match name {
         Neighbour::Relay => {
@@ -162,6 +183,6 @@ fn introduce(desk: &Rc<Desk>, name: Neighbour, end: OwnedFd) {
         Neighbour::Console => {
             tokio::task::spawn_local(questions::answer(Rc::clone(desk), end));
         }
-        Neighbour::Signal => {}
+        Neighbour::Signal | Neighbour::Netcfg => {}
     }
 }

@@ -137,7 +137,7 @@ impl Keeper {
             return;
         }
         let mut command = Command::new(PROGRAM);
-        command.args(["run", RUNNING, "--api", "/run/sbc/api"]);
+        command.args(["run", RUNNING, "--api", "/run/sbc/api", "--apply-network"]);
         if self.machine.keeps {
             command.args([
                 "--cdr",

@@ -1,0 +1,115 @@
+//! What a role may do: its user and capabilities come in, and from there on the
+//! process has nothing else (capabilities(7)). Entered before any thread is
+//! started: the kernel keeps these rights by thread.
+
+use std::io;
+
+use rustix::fs::{Gid, Uid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, configure_capability_in_ambient_set, set_capabilities,
+    set_keep_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid,
+    set_thread_res_uid,
+};
+use sbc_plan::Users;
+
+use super::Role;
+
+/// The rights of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Cell {
+    /// User, and group of the same number.
+    pub user: u32,
+    /// Another group it is in.
+    pub guest_of: Option<u32>,
+    /// What it and its children keep.
+    pub capabilities: CapabilitySet,
+}
+
+/// Returns the cell of a role on a node that has its network in hand; without one
+/// a role stays what `init` is.
+#[must_use]
+pub fn of(role: Role) -> Option<Cell> {
+    let users = Users::default();
+    let plain = |user| Cell {
+        user,
+        guest_of: None,
+        capabilities: CapabilitySet::empty(),
+    };
+    match role {
+        Role::Signal => Some(plain(users.signal)),
+        Role::Relay => Some(plain(users.relay)),
+        Role::Netcfg => Some(Cell {
+            user: users.netcfg,
+            // Charon's control socket belongs to charon's group.
+            guest_of: Some(users.charon),
+            capabilities: CapabilitySet::NET_ADMIN,
+        }),
+        // It writes what `init` keeps: secrets, the audit log.
+        Role::Console => None,
+    }
+}
+
+/// Returns the cell of charon: it makes associations in the kernel and opens the
+/// port of IKE.
+#[must_use]
+pub fn of_charon() -> Cell {
+    Cell {
+        user: Users::default().charon,
+        guest_of: None,
+        capabilities: CapabilitySet::NET_ADMIN.union(CapabilitySet::NET_BIND_SERVICE),
+    }
+}
+
+impl Cell {
+    /// Gives up all else. There is no way back.
+    ///
+    /// # Errors
+    /// When the kernel refuses it: the process was not root.
+    pub fn enter(self) -> io::Result<()> {
+        let user = Uid::from_raw(self.user);
+        let group = Gid::from_raw(self.user);
+        let guest_of: Vec<Gid> = self.guest_of.map(Gid::from_raw).into_iter().collect();
+        set_keep_capabilities(true)?;
+        set_thread_groups(&guest_of)?;
+        set_thread_res_gid(group, group, group)?;
+        set_thread_res_uid(user, user, user)?;
+        let kept = CapabilitySets {
+            effective: self.capabilities,
+            permitted: self.capabilities,
+            inheritable: self.capabilities,
+        };
+        set_capabilities(None, kept)?;
+        for one in self.capabilities.iter() {
+            configure_capability_in_ambient_set(one, true)?;
+        }
+        set_no_new_privs(true)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CapabilitySet, Role, of, of_charon};
+    use crate::roles::TABLE;
+
+    #[test]
+    fn only_netcfg_and_charon_may_change_the_network() {
+        for (role, _, _) in TABLE {
+            let holds = of(role).is_some_and(|cell| !cell.capabilities.is_empty());
+            assert_eq!(holds, role == Role::Netcfg, "{role:?}");
+        }
+        let cell = of_charon();
+        assert!(!cell.capabilities.contains(CapabilitySet::SYS_ADMIN));
+        assert_ne!(cell.user, 0);
+    }
+
+    #[test]
+    fn no_two_roles_share_a_user() {
+        let cells = TABLE.iter().filter_map(|(role, _, _)| of(*role));
+        let mut users: Vec<u32> = cells.chain([of_charon()]).map(|cell| cell.user).collect();
+        let count = users.len();
+        users.sort_unstable();
+        users.dedup();
+        assert_eq!(users.len(), count);
+    }
+}

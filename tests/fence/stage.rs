@@ -1,0 +1,192 @@
+//! What the tests have in common: a node in a guest on a trunk of the switch, and
+//! telephones in namespaces on its VLANs.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use sbc_tests::kit::actor::Actor;
+use sbc_tests::kit::guest::{self, Guest, Tools};
+use sbc_tests::kit::net::Net;
+use sbc_tests::kit::vswitch::{Place, Switch};
+
+/// How long anything may take in a guest on a machine that has much to do.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The node's file in its guest.
+pub const FILE: &str = "/etc/sbc/node.toml";
+
+/// A namespace on a VLAN: its name, the VLAN, its address.
+pub type Host = (&'static str, u16, &'static str);
+
+/// A node that runs in a guest, and everything around it.
+pub struct Stage {
+    pub node: Guest,
+    pub switch: Switch,
+    pub trunk: Place,
+    pub net: Net,
+    /// The supervisor's pid in its guest.
+    pub pid: u32,
+}
+
+/// Returns what guests are made with, or nothing when `test` was skipped.
+pub fn tools(test: &str) -> Option<Tools> {
+    let lab = Path::new(env!("CARGO_BIN_EXE_lab"));
+    let tools = Tools::for_test(test, lab).expect("tools for guests");
+    if !sbc_tests::lab::demo::may_make_namespaces() {
+        sbc_tests::skip(test, "this machine lets us make no network namespaces");
+        return None;
+    }
+    tools
+}
+
+/// Returns the folder for what a test leaves.
+pub fn folder(test: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(test)
+}
+
+/// Returns the node's program; it is built once.
+pub fn sbc() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| guest::build("sbc-core", "sbc").expect("a node that builds"))
+}
+
+impl Stage {
+    /// Boots a guest with the node's program in it, and hosts around it. Nothing of
+    /// the node runs yet.
+    pub fn set(test: &str, hosts: &[Host]) -> Option<Self> {
+        let tools = tools(test)?;
+        let mut net = Net::make(&[]).expect("networks");
+        let mut switch = Switch::new(&folder(test)).expect("a switch");
+        let trunk = switch.trunk("node", &[]).expect("a trunk");
+        for &(name, vlan, address) in hosts {
+            net.add(name).expect("a namespace");
+            let tap = switch.tap(name, &net.name(name), "eth0", vlan, Some(address));
+            tap.expect("a TAP device");
+        }
+        let mut planned = Guest::plan(&tools, "node", &folder(test)).expect("a guest");
+        planned.file("usr/bin/sbc", sbc());
+        planned.card(&trunk.socket);
+        let node = planned.boot().expect("a guest that boots");
+        Some(Self {
+            node,
+            switch,
+            trunk,
+
+            net,
+            pid: 0,
+        })
+    }
+
+    /// Starts the node with `file`, and waits until all its roles are ready.
+    pub fn run(&mut self, file: &str) {
+        self.node.put(FILE, 0o600, file).expect("a file");
+        self.node.ok("mkdir -p /data").expect("a folder");
+        self.start();
+    }
+
+    /// Starts the node again with the file it has.
+    pub fn start(&mut self) {
+        let words = "sbc run /etc/sbc/node.toml --apply-network --state /data \
+                     --api /run/sbc/api --cdr /data/cdr.jsonl";
+        let words: Vec<&str> = words.split_whitespace().collect();
+        self.pid = self.node.spawn("node.log", &words).expect("a node");
+        self.log_until("ready", |log| {
+            log.lines().any(|line| line.trim() == "ready")
+        });
+    }
+
+    /// Returns the node's log.
+    pub fn log(&mut self) -> String {
+        let log = self.node.get("/var/log/node.log").expect("a log");
+        String::from_utf8_lossy(&log).into_owned()
+    }
+
+    /// Waits until the node's log satisfies `holds`; returns it.
+    pub fn log_until(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> String {
+        let since = std::time::Instant::now();
+        loop {
+            let log = self.log();
+            if holds(&log) {
+                return log;
+            }
+            assert!(since.elapsed() < PATIENCE, "{what}: not in\n{log}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Asks the node's command line.
+    pub fn ask(&mut self, command: &str) -> String {
+        let words = ["sbc", "cli", "--api", "/run/sbc/api", "-c", command];
+        let ended = self.node.run(&words).expect("a guest that answers");
+        ended.output + &ended.errors
+    }
+
+    /// Returns the pid of a role's latest process, as the log names it.
+    pub fn pid_of(&mut self, role: &str) -> u32 {
+        let log = self.log();
+        let started = format!("started role=\"{role}\" pid=");
+        let line = log.lines().rfind(|line| line.contains(&started));
+        let pid = line.and_then(|line| line.rsplit("pid=").next()?.trim().parse().ok());
+        pid.unwrap_or_else(|| panic!("no pid of {role} in\n{log}"))
+    }
+
+    /// Starts a telephone: `udp` or `tcp`, where it is, where the node is for it.
+    pub fn phone(&self, place: &str, transport: &str, at: &str, node: &str, hertz: &str) -> Actor {
+        let program = env!("CARGO_BIN_EXE_lab");
+        let mut command = self.net.command(place, program);
+        let words = ["phone", transport, at, node, hertz];
+        let mut actor = Actor::start(place, command.args(words)).expect("a program of the lab");
+        actor.hear("ready", PATIENCE).expect("ready");
+        actor
+    }
+}
+
+/// Returns the word at `place` of a line.
+pub fn word(line: &str, place: usize) -> &str {
+    line.split_whitespace().nth(place).unwrap_or_default()
+}
+
+/// Places a call, waits until each side hears the other's tone, and ends it.
+pub fn call(from: &mut Actor, to: &mut Actor, number: &str) {
+    let placed = from
+        .ask(&format!("call {number}"), "placed")
+        .expect("placed");
+    let ours = word(&placed, 1).to_owned();
+    let end = from
+        .hear(&format!("final {ours} "), PATIENCE)
+        .expect("an answer");
+    assert_eq!(word(&end, 2), "200", "{end}");
+    let incoming = to.hear("incoming", PATIENCE).expect("it comes in");
+    let theirs = word(&incoming, 1).to_owned();
+    hears(from, &ours);
+    hears(to, &theirs);
+    from.say(&format!("bye {ours}")).expect("a telephone");
+    to.hear(&format!("bye {theirs}"), PATIENCE)
+        .expect("its end");
+}
+
+/// Waits until `who` hears the other side: a provider speaks at 440 Hz, a server at
+/// 880.
+pub fn hears(who: &mut Actor, call: &str) {
+    let hertz = if who.name.starts_with("itsp") {
+        880
+    } else {
+        440
+    };
+    let since = std::time::Instant::now();
+    loop {
+        let line = who
+            .ask(&format!("tone {call} {hertz}"), &format!("tone {call} "))
+            .expect("a tone");
+        if word(&line, 2).parse().unwrap_or(0.0) > 0.9 {
+            return;
+        }
+        assert!(
+            since.elapsed() < PATIENCE,
+            "{} hears nothing: {line}",
+            who.name
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,131 @@
+//! A node between two VLANs.
+
+use std::time::Instant;
+
+use sbc_tests::kit::vswitch::NOWHERE;
+use sbc_tests::kit::vswitch::frame::{TCP, UDP, carried};
+
+use crate::stage::{Host, Stage, call};
+
+const FILE: &str = include_str!("vlans.toml");
+
+const HOSTS: [Host; 2] = [
+    ("itsp", 310, "172.20.31.1/29"),
+    ("med", 120, "10.20.120.2/29"),
+];
+
+/// What another hand does in the kernel, and what the node calls it.
+type Act = (&'static str, &'static str);
+
+const ACTS: [Act; 3] = [
+    ("ip rule add priority 60 from 10.1.1.1 table 99", "rule: 60"),
+    ("echo 1 > /proc/sys/net/ipv4/ip_forward", "ip_forward: is 1"),
+    ("nft flush chain inet sbc input", "chain input"),
+];
+
+const MORE_ACTS: [Act; 9] = [
+    ("ip rule del priority 30000", "rule: 30000"),
+    ("ip route add 10.66.0.0/16 dev vlan120", "10.66.0.0/16"),
+    (
+        "ip addr add 10.20.120.3/29 dev vlan120",
+        "address: 10.20.120.3/29",
+    ),
+    (
+        "ip addr del 10.20.120.1/29 dev vlan120",
+        "address: 10.20.120.1/29",
+    ),
+    ("ip link set vlan310 mtu 1300", "link vlan310: is mtu 1300"),
+    ("ip link set vlan310 down", "link vlan310: is down"),
+    ("ip link del vlan310", "link vlan310"),
+    (
+        "nft delete table netdev sbc-vlan120",
+        "table netdev sbc-vlan120",
+    ),
+    (
+        "ip link add link eth0 name eth0.99 type vlan id 99 && ip link set eth0.99 up",
+        "eth0.99",
+    ),
+];
+
+/// Does each act, and waits until it was named, mended and the fence whole again.
+fn meddle(stage: &mut Stage, acts: &[Act]) {
+    for (act, named) in acts {
+        let before = stage.log().len();
+        stage
+            .node
+            .shell(act)
+            .unwrap_or_else(|why| panic!("{act}: {why}"));
+        let since = Instant::now();
+        stage.log_until(act, |log| {
+            let news = &log[before..];
+            let is_named = news
+                .lines()
+                .any(|line| line.contains("was changed by another hand") && line.contains(named));
+            is_named && news.contains("the fence is whole again")
+        });
+        println!("{act}: named and mended in {:?}", since.elapsed());
+    }
+}
+
+/// Kills the role and waits for the next, which finds nothing to do.
+fn apply_again(stage: &mut Stage) {
+    let before = stage.log().len();
+    let pid = stage.pid_of("netcfg");
+    stage.node.signal(pid, 9).unwrap();
+    stage.log_until("a second plan", |log| {
+        log[before..].contains("network plan steps=0")
+    });
+}
+
+#[test]
+fn a_call_crosses_vlans_and_what_another_hand_changes_is_named_and_mended() {
+    let name = "a_call_crosses_vlans_and_what_another_hand_changes_is_named_and_mended";
+    let Some(mut stage) = Stage::set(name, &HOSTS) else {
+        return;
+    };
+    let mut med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
+    let mut itsp = stage.phone("itsp", "udp", "172.20.31.1:5060", "172.20.31.2:5060", "440");
+    stage.run(FILE);
+    call(&mut itsp, &mut med, "+49691234001");
+    call(&mut med, &mut itsp, "+4930555100");
+    apply_again(&mut stage);
+    meddle(&mut stage, &ACTS);
+    let history = stage.ask("show alarms history");
+    assert!(history.contains("fence-broken"), "{history}");
+    call(&mut itsp, &mut med, "+49691234001");
+    only_what_is_listed(&stage);
+}
+
+#[test]
+fn every_kind_of_change_by_another_hand_is_named_and_mended() {
+    let name = "every_kind_of_change_by_another_hand_is_named_and_mended";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(mut stage) = Stage::set(name, &HOSTS) else {
+        return;
+    };
+    stage.run(FILE);
+    meddle(&mut stage, &MORE_ACTS);
+    apply_again(&mut stage);
+}
+
+/// Holds every frame the node sent, since power-on, against what it may send.
+fn only_what_is_listed(stage: &Stage) {
+    let node = stage.trunk.id;
+    stage
+        .switch
+        .only(NOWHERE, |seen| seen.from != Some(node))
+        .unwrap();
+    for (vlan, transport) in [(310, UDP), (120, TCP)] {
+        stage
+            .switch
+            .only(vlan, |seen| {
+                let carried = carried(&seen.frame);
+                // A host's own kernel may speak IPv6; the node may not.
+                let theirs = seen.from != Some(node);
+                theirs || carried.is_arp() || carried.is(transport) || carried.is(UDP)
+            })
+            .unwrap();
+    }
+}
