@@ -109,7 +109,9 @@ pub fn number(uri: &Uri<'_>) -> Option<String> {
         Uri::Sip(sip) => {
             sip.user?;
             let bytes = sip.user_bytes().take(NUMBER_MAX + 1);
-            bytes.map(char::from).collect()
+            let mut text = String::with_capacity(NUMBER_MAX + 1);
+            text.extend(bytes.map(char::from));
+            text
         }
         Uri::Other { .. } => return None,
     };
@@ -117,11 +119,8 @@ pub fn number(uri: &Uri<'_>) -> Option<String> {
     let dialled = bare
         .chars()
         .all(|c| c.is_ascii_digit() || "+*#-.() ".contains(c));
-    let clean: String = if dialled {
-        bare.chars().filter(|c| !"-.() ".contains(*c)).collect()
-    } else {
-        bare.to_string()
-    };
+    let mut clean = String::with_capacity(bare.len());
+    clean.extend(bare.chars().filter(|c| !dialled || !"-.() ".contains(*c)));
     let fits = (1..=NUMBER_MAX).contains(&clean.len());
     (fits && clean.chars().all(|c| c.is_ascii_graphic())).then_some(clean)
 }

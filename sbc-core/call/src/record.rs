@@ -2,7 +2,7 @@
 //! both legs, ports and remaining times. It is written after each change and
 //! read by the next signal role.
 
-use alloc::string::String;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use sbc_config::PeerName;
@@ -23,22 +23,25 @@ use crate::random::Hex;
 use crate::story::Attempt;
 
 /// The version of the record. Another one is a call that is not taken over.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
+
+/// Octets that most records fit in, so that one allocation holds one.
+const USUAL: usize = 1024;
 
 /// One call.
 #[derive(Debug, Deserialize, Serialize)]
-pub struct Record {
+pub struct Record<'a> {
     version: u8,
-    id: String,
-    legs: [LegRecord; 2],
+    id: Cow<'a, str>,
+    legs: [LegRecord<'a>; 2],
     attempt: u8,
-    caller: Caller,
-    dialled: String,
-    number: String,
-    from_sent: String,
-    to_sent: String,
-    route: String,
-    attempts: Vec<Attempt>,
+    caller: Cow<'a, Caller>,
+    dialled: Cow<'a, str>,
+    number: Cow<'a, str>,
+    from_sent: Cow<'a, str>,
+    to_sent: Cow<'a, str>,
+    route: Cow<'a, str>,
+    attempts: Cow<'a, [Attempt]>,
     emergency: bool,
     reinvites: u32,
     /// Milliseconds between the moments and the writing of the record.
@@ -51,15 +54,16 @@ pub struct Record {
 
 /// One leg.
 #[derive(Debug, Deserialize, Serialize)]
-struct LegRecord {
-    peer: String,
+struct LegRecord<'a> {
+    is_trunk: bool,
+    peer: Cow<'a, str>,
     local: core::net::SocketAddr,
     transport: u8,
     remote: core::net::SocketAddr,
     listener: u64,
-    tag: String,
-    dialog: Dialog,
-    half: Half,
+    tag: Cow<'a, str>,
+    dialog: Cow<'a, Dialog>,
+    half: Cow<'a, Half>,
     timer: Option<session_timer::Record>,
     allows_update: bool,
     identity: u128,
@@ -75,13 +79,14 @@ impl Call {
         let Some(record) = self.record(desk) else {
             return;
         };
-        if let Ok(record) = postcard::to_allocvec(&record) {
+        let room = Vec::with_capacity(USUAL);
+        if let Ok(record) = postcard::to_extend(&record, room) {
             let key = self.key;
             desk.out.journal.push(JournalCommand::Keep { key, record });
         }
     }
 
-    fn record(&self, desk: &Desk) -> Option<Record> {
+    fn record<'a>(&'a self, desk: &'a Desk) -> Option<Record<'a>> {
         let leg = |side| self.leg(side).and_then(|leg| leg.record(desk));
         let ago = |moment| millis(desk.now.saturating_sub(moment));
         Some(Record {
@@ -89,13 +94,13 @@ impl Call {
             id: self.id.as_str().into(),
             legs: [leg(Side::A)?, leg(Side::B)?],
             attempt: u8::try_from(self.current?).ok()?,
-            caller: self.caller.clone(),
-            dialled: self.dialled.clone(),
-            number: self.number.clone(),
-            from_sent: self.from_sent.clone(),
-            to_sent: self.to_sent.clone(),
-            route: self.hunt.route.clone(),
-            attempts: self.hunt.attempts.clone(),
+            caller: Cow::Borrowed(&self.caller),
+            dialled: Cow::Borrowed(&self.dialled),
+            number: Cow::Borrowed(&self.number),
+            from_sent: Cow::Borrowed(&self.from_sent),
+            to_sent: Cow::Borrowed(&self.to_sent),
+            route: Cow::Borrowed(&self.hunt.route),
+            attempts: Cow::Borrowed(&self.hunt.attempts),
             emergency: self.emergency,
             reinvites: self.reinvites,
             began_ago: ago(self.began),
@@ -106,7 +111,7 @@ impl Call {
     }
 }
 
-impl Record {
+impl Record<'_> {
     /// Reads a record; `None` if it is of another version or not one at all.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {
@@ -141,26 +146,27 @@ impl Record {
         call.phase = Phase::Talking;
         call.rang = rang;
         call.answered = answered;
-        call.caller = self.caller;
-        call.dialled = self.dialled;
-        call.number = self.number;
-        call.from_sent = self.from_sent;
-        call.to_sent = self.to_sent;
+        call.caller = self.caller.into_owned();
+        call.dialled = self.dialled.into_owned();
+        call.number = self.number.into_owned();
+        call.from_sent = self.from_sent.into_owned();
+        call.to_sent = self.to_sent.into_owned();
         call.emergency = emergency;
         call.reinvites = self.reinvites;
-        call.hunt.route = self.route;
-        call.hunt.attempts = self.attempts;
+        call.hunt.route = self.route.into_owned();
+        call.hunt.attempts = self.attempts.into_owned();
         Some(call)
     }
 }
 
 impl Leg {
-    fn record(&self, desk: &Desk) -> Option<LegRecord> {
+    fn record<'a>(&'a self, desk: &'a Desk) -> Option<LegRecord<'a>> {
         let peer = desk.peers.get(self.peer)?;
         // After a restart a connection is gone: requests go where its peer listens.
         let listens = desk.way_back(self)?;
         Some(LegRecord {
-            peer: alloc::format!("{}", peer.name),
+            is_trunk: matches!(peer.name, PeerName::Trunk(_)),
+            peer: peer.name.name().as_str().into(),
             local: self.local.address,
             transport: match self.local.transport {
                 Transport::Udp => 0,
@@ -170,8 +176,8 @@ impl Leg {
             remote: listens.remote,
             listener: listens.connection,
             tag: self.tag.as_str().into(),
-            dialog: self.dialog.clone()?,
-            half: self.half.clone(),
+            dialog: Cow::Borrowed(self.dialog.as_ref()?),
+            half: Cow::Borrowed(&self.half),
             timer: self.timer.as_ref().map(|timer| timer.record(desk.now)),
             allows_update: self.allows_update,
             identity: self.identity,
@@ -185,13 +191,13 @@ impl Leg {
     }
 }
 
-impl LegRecord {
+impl LegRecord<'_> {
     fn leg(self, desk: &mut Desk, emergency: bool) -> Option<Leg> {
-        let (kind, name) = self.peer.split_once(':')?;
-        let name = sbc_config::Name::new(name)?;
-        let name = match kind {
-            "trunk" => PeerName::Trunk(name),
-            _ => PeerName::Mediation(name),
+        let name = sbc_config::Name::new(&self.peer)?;
+        let name = if self.is_trunk {
+            PeerName::Trunk(name)
+        } else {
+            PeerName::Mediation(name)
         };
         let place = desk.peers.place(&name)?;
         let peer = desk.node.peer(&name)?.clone();
@@ -210,14 +216,14 @@ impl LegRecord {
         if let Some(peer) = desk.peers.get_mut(place) {
             peer.load.restore(emergency);
         }
-        let mut leg = Leg::new(&peer, place, at, self.half, tag);
+        let mut leg = Leg::new(&peer, place, at, self.half.into_owned(), tag);
         leg.local.transport = transport;
         leg.to = Destination {
             transport,
             remote: self.remote,
             connection: self.listener,
         };
-        leg.dialog = Some(self.dialog);
+        leg.dialog = Some(self.dialog.into_owned());
         leg.allows_update = self.allows_update;
         leg.identity = self.identity;
         leg.session = self.session;

@@ -50,9 +50,18 @@ pub struct Engine {
 #[derive(Clone, Copy)]
 struct Hand<'a> {
     frame: &'a Frame,
+    read: Read<'a>,
     source: Source,
     at: Socket,
     place: usize,
+}
+
+/// What the message at hand says, once it was read.
+#[derive(Clone, Copy)]
+enum Read<'a> {
+    Nothing,
+    Request(&'a Request<'a>),
+    Response(&'a Response<'a>),
 }
 
 impl Engine {
@@ -158,6 +167,7 @@ impl Engine {
         let source = Source { peer, from };
         let hand = Hand {
             frame,
+            read: Read::Nothing,
             source,
             at,
             place,
@@ -190,7 +200,10 @@ impl Engine {
             request: arrived,
             urgent,
         });
-        self.listen(Some(hand));
+        self.listen(Some(Hand {
+            read: Read::Request(&request),
+            ..hand
+        }));
     }
 
     fn take_response(&mut self, hand: Hand<'_>) {
@@ -199,7 +212,10 @@ impl Engine {
             return;
         };
         self.desk.tell(layer::Input::Response(&answer));
-        self.listen(Some(hand));
+        self.listen(Some(Hand {
+            read: Read::Response(&answer),
+            ..hand
+        }));
     }
 
     /// Reads what the transactions said, until they say nothing more.
@@ -216,12 +232,12 @@ impl Engine {
                 }
                 Output::Response(branch) => {
                     if let Some(hand) = hand {
-                        self.response(branch, hand.frame);
+                        self.response(branch, hand);
                     }
                 }
                 Output::Ack(_) => {
                     if let Some(hand) = hand {
-                        self.ack(hand.frame);
+                        self.ack(hand);
                     }
                 }
                 Output::Cancelled(id) => {
@@ -242,33 +258,33 @@ impl Engine {
     }
 
     fn request(&mut self, id: ServerId, hand: Hand<'_>) {
-        let Ok(request) = Request::read(hand.frame) else {
+        let Read::Request(request) = hand.read else {
             return;
         };
-        match self.dialog_of(&request) {
+        match self.dialog_of(request) {
             Some((key, side)) => {
                 self.with_call(key, |call, desk| {
-                    call.request(desk, side, id, hand.source, &request);
+                    call.request(desk, side, id, hand.source, request);
                 });
             }
-            None => self.outside(id, hand, &request),
+            None => self.outside(id, hand, request),
         }
     }
 
-    fn ack(&mut self, frame: &Frame) {
-        let Ok(request) = Request::read(frame) else {
+    fn ack(&mut self, hand: Hand<'_>) {
+        let Read::Request(request) = hand.read else {
             return;
         };
-        match self.dialog_of(&request) {
+        match self.dialog_of(request) {
             Some((key, side)) => {
-                self.with_call(key, |call, desk| call.acknowledged(desk, side, &request));
+                self.with_call(key, |call, desk| call.acknowledged(desk, side, request));
             }
             None => self.desk.counters.stray += 1,
         }
     }
 
-    fn response(&mut self, branch: Branch, frame: &Frame) {
-        let Ok(answer) = Response::read(frame) else {
+    fn response(&mut self, branch: Branch, hand: Hand<'_>) {
+        let Read::Response(answer) = hand.read else {
             return;
         };
         match self.owner(branch) {
@@ -277,12 +293,12 @@ impl Engine {
                     call: key,
                     side,
                     ours: false,
-                    frame: Some(frame.clone()),
+                    frame: Some(hand.frame.clone()),
                     bytes: bytes::Bytes::new(),
                 });
-                self.with_call(key, |call, desk| call.response(desk, branch, &answer));
+                self.with_call(key, |call, desk| call.response(desk, branch, answer));
             }
-            Some(Owner::Options(place)) => self.options_answered(place, &answer),
+            Some(Owner::Options(place)) => self.options_answered(place, answer),
             None => self.desk.counters.stray += 1,
         }
     }
@@ -378,6 +394,7 @@ impl Engine {
         let peer = Neighbour(u32::try_from(place).unwrap_or(u32::MAX));
         let hand = Hand {
             frame,
+            read: Read::Nothing,
             source: Source { peer, from },
             at,
             place,

@@ -53,7 +53,11 @@ impl<'a> Host<'a> {
     pub fn emit(&self, out: &mut Out<'_>) {
         match self {
             Self::Name(name) => out.class(name, HOST),
-            Self::V4(address) => out.display(address),
+            Self::V4(address) => {
+                let [a, b, c, d] = address.octets();
+                out.number(a).text(".").number(b).text(".");
+                out.number(c).text(".").number(d)
+            }
             Self::V6(address) => out.display(format_args!("[{address}]")),
         };
     }

@@ -15,6 +15,9 @@ pub struct Out<'b> {
     bytes: &'b mut Vec<u8>,
 }
 
+/// The longest decimal number of 64 bits.
+const DIGITS: usize = 20;
+
 /// Stands for a byte that has no place in a token.
 const REPLACEMENT: u8 = b'_';
 
@@ -42,7 +45,20 @@ impl<'b> Out<'b> {
 
     /// Writes a decimal number.
     pub fn number(&mut self, number: impl Into<u64>) -> &mut Self {
-        self.display(number.into())
+        let mut rest: u64 = number.into();
+        let mut digits = [0; DIGITS];
+        let mut first = DIGITS;
+        for (place, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = b'0' + (rest % 10).to_le_bytes()[0];
+            first = place;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+        let digits = digits.get(first..).unwrap_or_default();
+        self.bytes.extend_from_slice(digits);
+        self
     }
 
     /// Writes a token; a byte that is not of a token becomes `_`.
@@ -115,6 +131,10 @@ impl<'b> Out<'b> {
     }
 
     fn escape(&mut self, text: &str, class: Class, keep: bool) -> &mut Self {
+        if class.fills(text) {
+            self.bytes.extend_from_slice(text.as_bytes());
+            return self;
+        }
         let mut rest = text.as_bytes();
         while let [byte, tail @ ..] = rest {
             rest = tail;
@@ -229,6 +249,16 @@ mod tests {
             }),
             r#""\"a\";b=\"c\"""#
         );
+    }
+
+    #[test]
+    fn numbers_of_any_size_are_written_as_they_are_said() {
+        for number in [0, 7, 10, 99, 100, 65_535, u64::from(u32::MAX), u64::MAX] {
+            let text = written(|out| {
+                out.number(number);
+            });
+            assert_eq!(text, alloc::format!("{number}"));
+        }
     }
 
     #[test]

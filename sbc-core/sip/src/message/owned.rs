@@ -93,8 +93,11 @@ impl From<NameAddrBuf> for String {
     }
 }
 
+/// Octets that most addresses fit in, so that one allocation holds one.
+const USUAL: usize = 128;
+
 fn written(emit: impl FnOnce(&mut Out<'_>)) -> Option<String> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(USUAL);
     emit(&mut Out::new(&mut bytes));
     String::from_utf8(bytes).ok()
 }
