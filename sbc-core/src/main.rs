@@ -1,6 +1,7 @@
 //! The program `sbc`: reads what it is to do, and does it.
 
 mod check;
+mod diary;
 mod ipc;
 mod listen;
 mod roles;
@@ -36,11 +37,11 @@ fn main() -> ExitCode {
     };
     match command {
         "run" => {
-            diary();
+            diary::begin();
             run::run(rest)
         }
         "role" => {
-            diary();
+            diary::begin();
             role(rest)
         }
         "cli" => cli::run(rest),
@@ -104,16 +105,4 @@ fn role(rest: &[String]) -> ExitCode {
             ExitCode::from(1)
         }
     }
-}
-
-/// Events go to standard error, a line each; `SBC_LOG` says which.
-fn diary() {
-    let level = std::env::var("SBC_LOG").unwrap_or_default();
-    let level = level.parse().unwrap_or(tracing::Level::INFO);
-    tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .with_target(false)
-        .init();
 }

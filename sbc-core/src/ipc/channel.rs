@@ -1,6 +1,7 @@
 //! One end of a pair: a message and its descriptors go out as one packet, and
 //! come in whole or not at all (unix(7), `SCM_RIGHTS`).
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice, IoSliceMut};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -49,8 +50,19 @@ impl From<Errno> for Broken {
 /// What one packet held.
 #[derive(Debug)]
 pub struct Received<In> {
-    pub message: In,
+    /// One at least. A packet with descriptors holds one, theirs.
+    pub messages: Vec<In>,
     pub descriptors: Vec<OwnedFd>,
+}
+
+impl<In> Received<In> {
+    /// Returns the first message with the descriptors that came with it, for
+    /// channels on which each packet holds one.
+    #[must_use]
+    pub fn first(self) -> Option<(In, Vec<OwnedFd>)> {
+        let first = self.messages.into_iter().next()?;
+        Some((first, self.descriptors))
+    }
 }
 
 /// One end of a pair of roles: says `Out`, hears `In`. It never blocks.
@@ -103,7 +115,50 @@ impl<Out: Packet, In: Packet> Channel<Out, In> {
     /// # Errors
     /// [`Broken::Full`] when the other side does not read; nothing was sent.
     pub fn send(&self, message: &Out, descriptors: &[BorrowedFd<'_>]) -> Result<(), Broken> {
-        let bytes = message.encode()?;
+        let mut bytes = Vec::new();
+        message.append(&mut bytes)?;
+        self.pass(&bytes, descriptors)
+    }
+
+    /// Sends all of `waiting`, many to a packet, and takes from it what was
+    /// sent. `packet` is room to write in.
+    ///
+    /// # Errors
+    /// [`Broken::Full`] when the other side does not read; the rest still waits.
+    /// Any other error drops the messages it concerns, and `waiting` is empty or
+    /// shorter.
+    pub fn send_all(
+        &self,
+        waiting: &mut VecDeque<Out>,
+        packet: &mut Vec<u8>,
+    ) -> Result<(), Broken> {
+        while !waiting.is_empty() {
+            packet.clear();
+            let mut count = 0;
+            for message in &*waiting {
+                match message.append(packet) {
+                    Ok(true) => count += 1,
+                    Ok(false) => break,
+                    // It goes alone, and is dropped with its error below.
+                    Err(_) => break,
+                }
+            }
+            if count == 0 {
+                waiting.pop_front();
+                return Err(Broken::TooLong(PACKET_MAX + 1));
+            }
+            match self.pass(packet, &[]) {
+                Err(Broken::Full) => return Err(Broken::Full),
+                passed => {
+                    waiting.drain(..count);
+                    passed?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn pass(&self, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) -> Result<(), Broken> {
         let mut space = [MaybeUninit::uninit(); cmsg_space!(ScmRights(DESCRIPTORS_MAX))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !descriptors.is_empty() && !control.push(SendAncillaryMessage::ScmRights(descriptors)) {
@@ -111,7 +166,7 @@ impl<Out: Packet, In: Packet> Channel<Out, In> {
         }
         sendmsg(
             &self.socket,
-            &[IoSlice::new(&bytes)],
+            &[IoSlice::new(bytes)],
             &mut control,
             SendFlags::NOSIGNAL,
         )?;
@@ -146,9 +201,9 @@ impl<Out: Packet, In: Packet> Channel<Out, In> {
         {
             return Err(Broken::Unreadable);
         }
-        let message = In::decode(scratch.get(..got.bytes).unwrap_or_default())?;
+        let messages = In::decode(scratch.get(..got.bytes).unwrap_or_default())?;
         Ok(Some(Received {
-            message,
+            messages,
             descriptors,
         }))
     }

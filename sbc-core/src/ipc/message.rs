@@ -10,38 +10,55 @@ use super::channel::Broken;
 /// version means a packet that was never ours.
 pub const VERSION: u8 = 1;
 
-/// A packet is at most this long: a call record (2 KiB), a stream row or a page
-/// of an answer fit many times over.
+/// A packet is at most this long: a stream row or a page of an answer fit many
+/// times over.
 pub const PACKET_MAX: usize = 64 * 1024;
 
 /// A message that can pass between roles.
 pub trait Packet: Serialize + DeserializeOwned {
-    /// Returns the packet.
+    /// Appends this message to a packet, which begins with the version.
+    /// Returns false, and leaves the packet as it was, when it has no room.
     ///
     /// # Errors
-    /// [`Broken::TooLong`] over [`PACKET_MAX`].
-    fn encode(&self) -> Result<Vec<u8>, Broken> {
-        let mut bytes = vec![VERSION];
-        bytes = postcard::to_extend(self, bytes).map_err(|_| Broken::Unreadable)?;
-        if bytes.len() > PACKET_MAX {
-            return Err(Broken::TooLong(bytes.len()));
+    /// [`Broken::TooLong`] when no packet has room for this message.
+    fn append(&self, packet: &mut Vec<u8>) -> Result<bool, Broken> {
+        if packet.is_empty() {
+            packet.push(VERSION);
         }
-        Ok(bytes)
+        let before = packet.len();
+        let written = postcard::to_io(self, &mut *packet).is_ok();
+        let length = packet.len() - before;
+        if written && packet.len() <= PACKET_MAX {
+            return Ok(true);
+        }
+        packet.truncate(before);
+        if !written {
+            Err(Broken::Unreadable)
+        } else if 1 + length > PACKET_MAX {
+            Err(Broken::TooLong(1 + length))
+        } else {
+            Ok(false)
+        }
     }
 
-    /// Returns the message of a packet.
+    /// Returns the messages of a packet: one at least.
     ///
     /// # Errors
     /// [`Broken::Unreadable`] for another version, an unknown word, or bytes
     /// left over.
-    fn decode(bytes: &[u8]) -> Result<Self, Broken> {
-        let (&version, rest) = bytes.split_first().ok_or(Broken::Unreadable)?;
-        if version != VERSION {
+    fn decode(bytes: &[u8]) -> Result<Vec<Self>, Broken> {
+        let Some((&VERSION, mut rest)) = bytes.split_first() else {
             return Err(Broken::Unreadable);
-        }
-        match postcard::take_from_bytes(rest) {
-            Ok((message, [])) => Ok(message),
-            _ => Err(Broken::Unreadable),
+        };
+        let mut messages = Vec::new();
+        loop {
+            let taken = postcard::take_from_bytes(rest);
+            let (message, after) = taken.map_err(|_| Broken::Unreadable)?;
+            messages.push(message);
+            if after.is_empty() {
+                return Ok(messages);
+            }
+            rest = after;
         }
     }
 }
@@ -55,8 +72,9 @@ pub enum ToChild {
     Listeners(Vec<ListenerName>),
     /// With it: one end of a pair with that role. It replaces an older end.
     Neighbour(Neighbour),
-    /// One established call of before (`signal` only).
-    Journal { key: u32, record: Vec<u8> },
+    /// With it: the file that holds the records of established calls (`signal`
+    /// only).
+    Journal,
     /// A page of the answer to a [`FromChild::Order`] (`console` only).
     Answer { id: u64, page: String, last: bool },
     /// Make the network what a configuration asks for, and answer with
@@ -153,14 +171,6 @@ pub enum FromChild {
     /// It runs.
     Ready,
     Here(u32),
-    /// Keep this record of an established call.
-    Keep {
-        key: u32,
-        record: Vec<u8>,
-    },
-    Forget {
-        key: u32,
-    },
     /// A part of the text that the next order is about (`console` only).
     Page(String),
     /// What is to be done with the configuration (`console` only).

@@ -25,8 +25,8 @@ pub struct Briefing {
     pub neighbours: BTreeMap<Neighbour, OwnedFd>,
     /// How the network stands.
     pub network: Network,
-    /// Records of calls that were up before a restart.
-    pub journal: Vec<(u32, Vec<u8>)>,
+    /// The file with records of calls that were up before a restart.
+    pub journal: Option<OwnedFd>,
 }
 
 impl Briefing {
@@ -42,24 +42,24 @@ impl Briefing {
         let (mut text, mut revision) = (None, 0);
         let mut listeners = Vec::new();
         let mut neighbours = BTreeMap::new();
-        let mut journal = Vec::new();
+        let mut journal = None;
         let mut network = Network::default();
         let mut scratch = Vec::new();
         loop {
-            let received = next(&control, &mut scratch)?;
-            match received.message {
+            let (message, descriptors) = next(&control, &mut scratch)?;
+            match message {
                 ToChild::Configuration { revision: number } => {
                     revision = number;
-                    text = Some(read_text(received.descriptors)?);
+                    text = Some(read_text(descriptors)?);
                 }
                 ToChild::Listeners(names) => {
-                    listeners.extend(paired(names, received.descriptors));
+                    listeners.extend(paired(names, descriptors));
                 }
                 ToChild::Neighbour(name) => {
-                    let ends = received.descriptors.into_iter().map(|end| (name, end));
+                    let ends = descriptors.into_iter().map(|end| (name, end));
                     neighbours.extend(ends);
                 }
-                ToChild::Journal { key, record } => journal.push((key, record)),
+                ToChild::Journal => journal = descriptors.into_iter().next(),
                 ToChild::Begin => break,
                 ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
                 ToChild::Network(stands) => network = stands,
@@ -82,10 +82,10 @@ impl Briefing {
     }
 }
 
-fn next(control: &Control, scratch: &mut Vec<u8>) -> anyhow::Result<Received<ToChild>> {
+fn next(control: &Control, scratch: &mut Vec<u8>) -> anyhow::Result<(ToChild, Vec<OwnedFd>)> {
     loop {
-        if let Some(received) = control.receive(scratch)? {
-            return Ok(received);
+        if let Some(first) = control.receive(scratch)?.and_then(Received::first) {
+            return Ok(first);
         }
         poll(&mut [PollFd::new(control, PollFlags::IN)], None)?;
     }

@@ -5,6 +5,7 @@ mod briefing;
 pub mod console;
 pub mod init;
 pub mod jail;
+mod journal;
 mod netcfg;
 pub mod relay;
 pub mod signal;

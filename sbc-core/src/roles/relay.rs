@@ -1,11 +1,11 @@
 //! The relay role: rows of the stream table come in from `signal`, media is
 //! carried, and what is noticed goes back. Media goes on while `signal` is away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use sbc_media::stream::{MediaEvent, MediaPlane, StreamKey};
+use sbc_media::stream::{MediaPlane, StreamKey};
 
 use super::briefing::Briefing;
 use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToRelay, ToSignal};
@@ -37,20 +37,22 @@ pub fn run() -> anyhow::Result<()> {
     let control = briefing.control;
     control.send(&FromChild::Ready, &[])?;
     let mut scratch = Vec::new();
-    let mut waiting: Option<MediaEvent> = None;
+    let (mut waiting, mut packet) = (VecDeque::new(), Vec::new());
     loop {
-        wait(&control, signal.as_ref(), &plane.relay, waiting.is_some())?;
+        wait(&control, signal.as_ref(), &plane.relay, !waiting.is_empty())?;
         for _ in 0..TURN {
             match control.receive(&mut scratch) {
                 Ok(None) => break,
-                Ok(Some(received)) => match received.message {
-                    ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
-                    ToChild::Neighbour(Neighbour::Signal) => {
-                        signal = newest(received.descriptors);
+                Ok(Some(received)) => match received.first() {
+                    Some((ToChild::There(number), _)) => {
+                        control.send(&FromChild::Here(number), &[])?;
+                    }
+                    Some((ToChild::Neighbour(Neighbour::Signal), ends)) => {
+                        signal = newest(ends);
                         // A new one knows established calls only.
                         plane.stale.clone_from(&plane.told);
                     }
-                    ToChild::Stop => return Ok(()),
+                    Some((ToChild::Stop, _)) => return Ok(()),
                     _ => {}
                 },
                 Err(Broken::Unreadable) => {}
@@ -62,7 +64,7 @@ pub fn run() -> anyhow::Result<()> {
         {
             signal = None;
         }
-        tell(signal.as_ref(), &plane.relay, &mut waiting);
+        tell(signal.as_ref(), &plane.relay, &mut waiting, &mut packet);
     }
 }
 
@@ -107,19 +109,7 @@ impl Plane {
         for _ in 0..TURN {
             match signal.receive(scratch) {
                 Ok(None) => return true,
-                Ok(Some(received)) => match received.message {
-                    ToRelay::Program(row) => {
-                        self.told.insert(row.key);
-                        self.stale.remove(&row.key);
-                        self.relay.program(&[*row]);
-                    }
-                    ToRelay::Withdraw(key) => self.withdraw(key),
-                    ToRelay::All => {
-                        for key in std::mem::take(&mut self.stale) {
-                            self.withdraw(key);
-                        }
-                    }
-                },
+                Ok(Some(received)) => self.obey(received.messages),
                 Err(Broken::Unreadable) => {}
                 Err(_) => return false,
             }
@@ -127,30 +117,64 @@ impl Plane {
         true
     }
 
-    fn withdraw(&mut self, key: StreamKey) {
-        self.told.remove(&key);
-        self.stale.remove(&key);
-        self.relay.withdraw(&[key]);
+    /// Does what the words say, in their order: rows that follow each other as one.
+    fn obey(&mut self, words: Vec<ToRelay>) {
+        let mut rows = Vec::new();
+        for word in words {
+            if !matches!(word, ToRelay::Program(_)) {
+                self.relay.program(&std::mem::take(&mut rows));
+            }
+            match word {
+                ToRelay::Program(row) => {
+                    self.told.insert(row.key);
+                    self.stale.remove(&row.key);
+                    rows.push(*row);
+                }
+                ToRelay::Withdraw(key) => self.withdraw(&[key]),
+                ToRelay::All => {
+                    let stale: Vec<_> = std::mem::take(&mut self.stale).into_iter().collect();
+                    self.withdraw(&stale);
+                }
+            }
+        }
+        self.relay.program(&rows);
+    }
+
+    fn withdraw(&mut self, keys: &[StreamKey]) {
+        for key in keys {
+            self.told.remove(key);
+            self.stale.remove(key);
+        }
+        self.relay.withdraw(keys);
     }
 }
 
 /// Tells `signal` what was noticed. Without it, what was noticed is forgotten:
 /// the next one starts from its journal.
-fn tell(signal: Option<&Signal>, relay: &Relay, waiting: &mut Option<MediaEvent>) {
+fn tell(
+    signal: Option<&Signal>,
+    relay: &Relay,
+    waiting: &mut VecDeque<ToSignal>,
+    packet: &mut Vec<u8>,
+) {
     relay.clear_notice();
-    while let Some(event) = waiting.take().or_else(|| relay.next_event()) {
-        let Some(signal) = signal else {
-            continue;
-        };
-        let word = ToSignal::Media(event);
-        match signal.send(&word, &[]) {
-            Err(Broken::Full) => {
-                if let ToSignal::Media(event) = word {
-                    *waiting = Some(event);
-                }
-                return;
-            }
-            _ => continue,
+    let Some(signal) = signal else {
+        waiting.clear();
+        while relay.next_event().is_some() {}
+        return;
+    };
+    loop {
+        let room = TURN.saturating_sub(waiting.len());
+        waiting.extend(
+            std::iter::from_fn(|| relay.next_event())
+                .take(room)
+                .map(ToSignal::Media),
+        );
+        if waiting.is_empty() {
+            return;
+        }
+        if let Err(Broken::Full | Broken::Gone) = signal.send_all(waiting, packet) {
+            return;
         }
     }
 }

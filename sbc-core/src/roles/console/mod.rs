@@ -92,22 +92,22 @@ async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
         let mut ready = room.control.readable().await?;
         match room.control.get_ref().receive(&mut scratch) {
             Ok(None) => ready.clear_ready(),
-            Ok(Some(received)) => match received.message {
-                ToChild::There(number) => room
+            Ok(Some(received)) => match received.first() {
+                Some((ToChild::There(number), _)) => room
                     .tell_init(&FromChild::Here(number))
                     .await
                     .unwrap_or_default(),
-                ToChild::Neighbour(name) => {
-                    for end in received.descriptors {
+                Some((ToChild::Neighbour(name), ends)) => {
+                    for end in ends {
                         introduce(room, name, end);
                     }
                 }
-                ToChild::Answer { id, page, last } => room.page(id, &page, last),
-                ToChild::Network(network) => drop(room.network.replace(network)),
-                ToChild::Configuration { revision } => {
-                    reconfigure(room, revision, received.descriptors);
+                Some((ToChild::Answer { id, page, last }, _)) => room.page(id, &page, last),
+                Some((ToChild::Network(network), _)) => drop(room.network.replace(network)),
+                Some((ToChild::Configuration { revision }, ends)) => {
+                    reconfigure(room, revision, ends);
                 }
-                ToChild::Stop => return Ok(()),
+                Some((ToChild::Stop, _)) => return Ok(()),
                 _ => {}
             },
             Err(Broken::Unreadable) => {}
@@ -174,8 +174,9 @@ async fn hear(room: Rc<Room>, signal: Rc<AsyncFd<Signal>>) {
         match signal.get_ref().receive(&mut scratch) {
             Ok(None) => ready.clear_ready(),
             Ok(Some(received)) => {
-                let ToConsole::Answer { id, page, last } = received.message;
-                room.page(id, &page, last);
+                for ToConsole::Answer { id, page, last } in received.messages {
+                    room.page(id, &page, last);
+                }
             }
             Err(Broken::Unreadable) => {}
             Err(_) => break,

@@ -15,9 +15,9 @@ use super::super::Role;
 use super::Settings;
 use crate::ipc::{Broken, Channel, FromChild, ToChild, pair};
 
-/// Letters that wait for a child that does not read. Its whole start, with the
-/// journal of a full node, fits; over it the child counts as hung.
-const LETTERS_MAX: usize = 16 * 1024;
+/// Letters that wait for a child that does not read. Its whole start fits; over
+/// it the child counts as hung.
+const LETTERS_MAX: usize = 1024;
 
 /// A child that does not answer this long is hung and is ended: with the pause
 /// between two questions, within three seconds of its last sign of life.
@@ -131,7 +131,9 @@ async fn mind(
                 match channel.get_ref().receive(&mut scratch) {
                     Ok(Some(received)) => {
                         heard = Instant::now();
-                        if !say(received.message, received.descriptors) {
+                        let mut along = received.descriptors;
+                        let mut words = received.messages.into_iter();
+                        if !words.all(|word| say(word, std::mem::take(&mut along))) {
                             break "it says more than can be heard".to_owned();
                         }
                     }

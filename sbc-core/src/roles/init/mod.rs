@@ -8,7 +8,6 @@ mod backoff;
 pub mod charon;
 mod child;
 mod configuration;
-mod journal;
 mod network;
 mod revisions;
 
@@ -23,20 +22,18 @@ use sbc_config::Node;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::{Role, TABLE};
+use super::{Role, TABLE, journal};
 use crate::ipc::{FromChild, ListenerName, ToChild, pair};
 use crate::listen;
 use backoff::Backoff;
 use child::{Event, Letter, Running};
 use configuration::Configuration;
-use journal::Journal;
 use network::Hand;
 use revisions::Revisions;
 pub use revisions::write_whole;
 
-/// Words of children that wait for the supervisor; a burst of journal records
-/// of a full node fits.
-const EVENTS_MAX: usize = 16 * 1024;
+/// Words of children that wait for the supervisor; it asks each once a second.
+const EVENTS_MAX: usize = 1024;
 
 /// All that the node holds while children come and go.
 struct Supervisor {
@@ -45,7 +42,8 @@ struct Supervisor {
     configured: Configuration,
     /// The node has its machine's network in hand.
     network: Option<Hand>,
-    journal: Journal,
+    /// Written by `signal`, held here so that it outlives every one of them.
+    journal: Arc<OwnedFd>,
     children: BTreeMap<Role, Kept>,
     events: mpsc::Sender<(Role, u64, Event)>,
     settings: Settings,
@@ -110,7 +108,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
         },
         configured: Configuration::default(),
         network: in_hand.then(|| Hand::new(&settings)),
-        journal: Journal::default(),
+        journal: Arc::new(journal::create().context("cannot hold the call journal")?),
         children: BTreeMap::new(),
         events,
         settings,
@@ -197,10 +195,10 @@ impl Supervisor {
     /// Hands over the listening sockets and every established call.
     fn brief_signal(&self, running: &Running) {
         self.hand_over_listeners(running);
-        for (key, record) in self.journal.records() {
-            let record = record.to_vec();
-            running.send(ToChild::Journal { key, record });
-        }
+        running.send(Letter {
+            message: ToChild::Journal,
+            descriptors: vec![Arc::clone(&self.journal)],
+        });
     }
 
     fn hand_over_listeners(&self, running: &Running) {
@@ -257,8 +255,6 @@ impl Supervisor {
             Event::Ended { why } => return Some(self.ended(role, &why)),
         };
         match word {
-            FromChild::Keep { key, record } => self.journal.keep(key, record),
-            FromChild::Forget { key } => self.journal.forget(key),
             FromChild::Ready => {
                 tracing::info!(role = role.word(), "ready");
                 kept.is_ready = true;

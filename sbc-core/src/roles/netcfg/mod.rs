@@ -101,10 +101,13 @@ async fn obey(
             Err(Broken::Unreadable) => continue,
             Err(broken) => return Err(broken.into()),
         };
-        match received.message {
+        let Some((message, descriptors)) = received.first() else {
+            continue;
+        };
+        match message {
             ToChild::There(number) => voice.say(&FromChild::Here(number), &[]).await?,
             ToChild::Fit { id, secrets } => {
-                let order = order(id, secrets, received.descriptors)?;
+                let order = order(id, secrets, descriptors)?;
                 if orders.try_send(order).is_err() {
                     anyhow::bail!("orders come faster than they can be done");
                 }

@@ -8,6 +8,9 @@ use std::path::PathBuf;
 use sbc_call::ladder::Ladder;
 use sbc_call::story::Story;
 
+/// Octets of records that may wait; more are written at once.
+const LINES_MAX: usize = 64 * 1024;
+
 /// Where the books are kept.
 #[derive(Debug, Default)]
 pub struct Places {
@@ -37,6 +40,8 @@ pub const LADDERS: &str = "SBC_LADDERS";
 #[derive(Debug, Default)]
 pub struct Books {
     records: Option<File>,
+    /// Lines that wait for [`Books::flush`].
+    lines: Vec<u8>,
     ladders: Option<PathBuf>,
     /// Records and ladders that could not be written; calls go on.
     pub unwritten: u64,
@@ -54,6 +59,7 @@ impl Books {
         });
         Self {
             records,
+            lines: Vec::new(),
             ladders: places.ladders.clone(),
             unwritten: 0,
         }
@@ -71,15 +77,17 @@ impl Books {
             diagnosis = sbc_call::diagnosis::of(record).unwrap_or_default(),
             "{story}"
         );
-        if let Some(file) = &mut self.records {
-            // One write for one record, so that a line is whole or not there.
-            let written = serde_json::to_vec(record)
-                .map_err(std::io::Error::from)
-                .and_then(|mut line| {
-                    line.push(b'\n');
-                    file.write_all(&line)
-                });
-            self.unwritten += u64::from(written.is_err());
+        if self.records.is_some() {
+            let whole = self.lines.len();
+            if serde_json::to_writer(&mut self.lines, record).is_ok() {
+                self.lines.push(b'\n');
+            } else {
+                self.lines.truncate(whole);
+                self.unwritten += 1;
+            }
+            if self.lines.len() > LINES_MAX {
+                self.flush();
+            }
         }
         if let Some(folder) = &self.ladders
             && let Some(ladder) = ladder()
@@ -88,6 +96,18 @@ impl Books {
             let text = std::fs::write(folder.join(format!("{name}.txt")), ladder.text());
             let image = std::fs::write(folder.join(format!("{name}.svg")), ladder.svg());
             self.unwritten += u64::from(text.is_err() || image.is_err());
+        }
+    }
+
+    /// Writes the records that wait, in one go, so that each line is whole or not
+    /// there.
+    pub fn flush(&mut self) {
+        let Some(file) = &mut self.records else {
+            return;
+        };
+        if !self.lines.is_empty() {
+            self.unwritten += u64::from(file.write_all(&self.lines).is_err());
+            self.lines.clear();
         }
     }
 }

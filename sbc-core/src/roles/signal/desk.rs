@@ -1,14 +1,15 @@
-//! The one owner of the engine: whatever arrives is handled to its end before
-//! the next thing, and what the engine asks for leaves in the order it asked.
+//! The one owner of the engine. A turn is all that was ready to be handled; what
+//! the engine asked for in it leaves at its end, in the order it asked: first
+//! what other roles must know, then messages, those of one connection together.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::rc::Rc;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 use sbc_call::{Engine, Input, Instant, Outbox, Transmit};
 use sbc_sip::transaction::destination::Transport;
 use tokio::sync::Notify;
+use tokio::time::sleep;
 
 use super::books::Books;
 use super::ladders::Ladders;
@@ -16,28 +17,30 @@ use super::sockets::Listener;
 use super::tcp;
 use super::words::Words;
 
-/// Inputs that one input can cause while its answers leave (a refused
-/// connection, say); more are dropped with a counter, so that nothing can ring
-/// for ever.
-const ECHOES_MAX: usize = 4096;
+/// As good as for ever; the clock of the runtime does not take more.
+const LONG: Duration = Duration::from_secs(3600);
 
 /// What the tasks of the signal role share. They all run on one thread, and
 /// nobody holds a borrow across an await.
 #[derive(Debug)]
 pub struct Desk {
     engine: RefCell<Engine>,
+    /// What the engine asked for since the last turn ended.
     outbox: RefCell<Outbox>,
-    echoes: RefCell<VecDeque<Input>>,
-    busy: Cell<bool>,
+    /// Rung when there is something in it.
+    turn: Notify,
+    /// When the sleeper wakes.
+    armed: Cell<Option<Instant>>,
     /// In the order of the node's listeners, which number them.
     pub listeners: RefCell<Vec<Rc<Listener>>>,
     pub tcp: tcp::Connections,
     pub words: Words,
     pub ladders: RefCell<Ladders>,
     books: RefCell<Books>,
-    /// Rung when the engine's next wake-up moved.
-    pub alarm: Notify,
-    pub dropped_echoes: Cell<u64>,
+    /// Rung when the engine wants to be woken sooner than the sleeper would.
+    alarm: Notify,
+    /// Rung when a call ended that diary, books and journal are to learn of.
+    pub unwritten: Notify,
     started: Clock,
 }
 
@@ -47,15 +50,15 @@ impl Desk {
         Rc::new(Self {
             engine: RefCell::new(engine),
             outbox: RefCell::new(Outbox::default()),
-            echoes: RefCell::new(VecDeque::new()),
-            busy: Cell::new(false),
+            turn: Notify::new(),
+            armed: Cell::new(None),
             listeners: RefCell::new(Vec::new()),
             tcp: tcp::Connections::default(),
             words: Words::default(),
             ladders: RefCell::new(Ladders::default()),
             books: RefCell::new(books),
             alarm: Notify::new(),
-            dropped_echoes: Cell::new(0),
+            unwritten: Notify::new(),
             started,
         })
     }
@@ -65,41 +68,38 @@ impl Desk {
         self.started.elapsed()
     }
 
-    /// Hands `input` to the engine and does what it asks for.
-    pub fn handle(self: &Rc<Self>, input: Input) {
-        {
-            let mut echoes = self.echoes.borrow_mut();
-            if echoes.len() >= ECHOES_MAX {
-                self.dropped_echoes.set(self.dropped_echoes.get() + 1);
-                return;
-            }
-            echoes.push_back(input);
-        }
-        // An input that arises while answers leave waits for its turn here.
-        if self.busy.replace(true) {
-            return;
-        }
-        let before = self.next_wakeup();
-        while let Some(input) = self.next_echo() {
-            let now = self.now();
-            let mut outbox = self.outbox.take();
-            self.engine.borrow_mut().handle(now, input, &mut outbox);
-            self.deliver(&mut outbox);
-            self.outbox.replace(outbox);
-        }
-        self.busy.set(false);
-        if self.next_wakeup() != before {
+    /// Hands `input` to the engine. What it asks for leaves when the turn ends:
+    /// after all that is ready to be handled, and before anything else.
+    pub fn handle(&self, input: Input) {
+        let now = self.now();
+        let mut engine = self.engine.borrow_mut();
+        engine.handle(now, input, &mut self.outbox.borrow_mut());
+        let sooner = |due| self.armed.get().is_none_or(|armed| due < armed);
+        if engine.next_wakeup().is_some_and(sooner) {
             self.alarm.notify_one();
         }
+        self.turn.notify_one();
     }
 
-    fn next_echo(&self) -> Option<Input> {
-        self.echoes.borrow_mut().pop_front()
+    /// Wakes the engine when it wants to be woken, for ever.
+    pub async fn sleep_and_wake(&self) {
+        loop {
+            let due = self.engine.borrow().next_wakeup();
+            self.armed.set(due);
+            let wait = due.map_or(LONG, |due| due.saturating_sub(self.now()));
+            tokio::select! {
+                () = sleep(wait) => self.handle(Input::Wakeup),
+                () = self.alarm.notified() => {}
+            }
+        }
     }
 
-    /// Returns when the engine wants to be woken.
-    pub fn next_wakeup(&self) -> Option<Instant> {
-        self.engine.borrow().next_wakeup()
+    /// Ends one turn after the other, for ever.
+    pub async fn end_turns(self: Rc<Self>) {
+        loop {
+            self.turn.notified().await;
+            self.deliver();
+        }
     }
 
     /// Lets `look` see the engine, for the console.
@@ -107,13 +107,18 @@ impl Desk {
         look(&self.engine.borrow())
     }
 
-    fn deliver(self: &Rc<Self>, outbox: &mut Outbox) {
+    /// Does what the engine asked for. What arises of it is for the next turn.
+    pub fn deliver(self: &Rc<Self>) {
+        let mut outbox = self.outbox.take();
         // The journal first: what is answered must survive a restart.
-        self.words.deliver(outbox);
+        self.words.deliver(&mut outbox);
         let now = self.now();
         let mut ladders = self.ladders.borrow_mut();
         for step in outbox.steps.drain(..) {
             ladders.add(now, &step);
+        }
+        if !outbox.stories.is_empty() {
+            self.unwritten.notify_one();
         }
         for story in outbox.stories.drain(..) {
             ladders.end(&story);
@@ -125,6 +130,15 @@ impl Desk {
         for transmit in outbox.transmits.drain(..) {
             self.transmit(transmit);
         }
+        self.tcp.flush();
+    }
+
+    /// Writes what waits to be written of calls that ended: the books first, so
+    /// that a call is in them or still in the journal.
+    pub fn write_up(&self) {
+        self.books.borrow_mut().flush();
+        self.words.forget();
+        crate::diary::flush();
     }
 
     fn transmit(self: &Rc<Self>, transmit: Transmit) {

@@ -13,6 +13,7 @@ mod sockets;
 mod tcp;
 mod udp;
 mod words;
+mod writer;
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -26,8 +27,13 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 use super::briefing::{self, Briefing, Control};
+use super::journal::Journal;
 use crate::ipc::{Broken, FromChild, Neighbour, Network, Standing, ToChild};
 use desk::Desk;
+
+/// Diary and books are this much behind at most, and so is the journal with calls
+/// that ended: a `signal` that is killed takes them up again as if they had not.
+const WRITES_WITHIN: Duration = Duration::from_millis(20);
 
 /// Runs the role until `init` says stop.
 ///
@@ -35,6 +41,7 @@ use desk::Desk;
 /// When `init` is gone, or a socket it handed over cannot be used.
 pub fn run() -> anyhow::Result<()> {
     let briefing = Briefing::read()?;
+    crate::diary::hold();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -58,27 +65,34 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         introduce(&desk, name, end);
     }
     take_network(&desk, &briefing.network);
-    for (key, record) in briefing.journal {
-        desk.handle(Input::Restore { key, record });
+    if let Some(file) = briefing.journal {
+        let (journal, records) = Journal::open(file)?;
+        desk.words.set_journal(journal);
+        for (key, record) in records {
+            desk.handle(Input::Restore { key, record });
+        }
     }
+    desk.deliver();
     // A relay that outlived the signal role before this one ends what rang then.
     desk.words.all_rows_told();
-    tokio::task::spawn_local(wake(Rc::clone(&desk)));
+    let sleeper = Rc::clone(&desk);
+    tokio::task::spawn_local(async move { sleeper.sleep_and_wake().await });
+    tokio::task::spawn_local(Rc::clone(&desk).end_turns());
+    tokio::task::spawn_local(write_up(Rc::clone(&desk)));
     desk.words.tell_init(&FromChild::Ready);
-    obey(&desk).await
+    let ended = obey(&desk).await;
+    desk.deliver();
+    desk.write_up();
+    ended
 }
 
-/// Wakes the engine when it wants to be woken.
-async fn wake(desk: Rc<Desk>) {
+/// Writes diary and books a moment after there is something to write: many calls
+/// end in that moment on a busy node.
+async fn write_up(desk: Rc<Desk>) {
     loop {
-        let due = desk.next_wakeup();
-        let wait = due.map_or(Duration::from_secs(3600), |due| {
-            due.saturating_sub(desk.now())
-        });
-        tokio::select! {
-            () = sleep(wait) => desk.handle(Input::Wakeup),
-            () = desk.alarm.notified() => {}
-        }
+        desk.unwritten.notified().await;
+        sleep(WRITES_WITHIN).await;
+        desk.write_up();
     }
 }
 
@@ -89,22 +103,8 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     // The place of the next socket of a new list.
     let mut places = 0;
-    let mut full = false;
     loop {
-        let mut ready = tokio::select! {
-            ready = control.readable() => ready?,
-            ready = control.writable(), if full => {
-                full = !desk.words.flush_init();
-                if full {
-                    ready?.clear_ready();
-                }
-                continue;
-            }
-            () = desk.words.init_is_full(), if !full => {
-                full = true;
-                continue;
-            }
-        };
+        let mut ready = control.readable().await?;
         let received = match control.get_ref().receive(&mut scratch) {
             Ok(Some(received)) => received,
             Ok(None) => {
@@ -114,10 +114,13 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
             Err(Broken::Unreadable) => continue,
             Err(broken) => return Err(broken.into()),
         };
-        match received.message {
+        let Some((message, ends)) = received.first() else {
+            continue;
+        };
+        match message {
             ToChild::There(number) => desk.words.tell_init(&FromChild::Here(number)),
             ToChild::Neighbour(name) => {
-                for end in received.descriptors {
+                for end in ends {
                     introduce(desk, name, end);
                 }
                 if name == Neighbour::Relay {
@@ -126,7 +129,7 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
                 }
             }
             ToChild::Listeners(names) => {
-                let handed = briefing::paired(names, received.descriptors);
+                let handed = briefing::paired(names, ends);
                 let count = handed.len();
                 sockets::take(desk, places, handed);
                 places += count;
@@ -134,7 +137,7 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
             ToChild::Network(network) => take_network(desk, &network),
             ToChild::Configuration { revision } => {
                 places = 0;
-                reconfigure(desk, revision, received.descriptors);
+                reconfigure(desk, revision, ends);
             }
             ToChild::Stop => return Ok(()),
             _ => {}

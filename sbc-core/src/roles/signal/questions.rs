@@ -33,9 +33,11 @@ pub async fn answer(desk: Rc<Desk>, end: OwnedFd) {
                 let Ok(mut ready) = ready else { return };
                 match console.get_ref().receive(&mut scratch) {
                     Ok(Some(received)) => {
-                        if let ToSignal::Ask { id, operation, arguments } = received.message {
-                            let text = asked(&desk, &operation, &arguments);
-                            waiting.extend(pages(id, &text).take(WAITING_MAX));
+                        for message in received.messages {
+                            if let ToSignal::Ask { id, operation, arguments } = message {
+                                let text = asked(&desk, &operation, &arguments);
+                                waiting.extend(pages(id, &text).take(WAITING_MAX));
+                            }
                         }
                     }
                     Ok(None) => ready.clear_ready(),
@@ -207,7 +209,7 @@ fn counters(desk: &Rc<Desk>) -> sbc_call::view::Counters {
     counters.extend([
         ("datagrams-unsent".to_owned(), unsent),
         ("words-lost".to_owned(), desk.words.lost.get()),
-        ("echoes-dropped".to_owned(), desk.dropped_echoes.get()),
+        ("records-unkept".to_owned(), desk.words.unkept()),
         ("ladders-evicted".to_owned(), desk.ladders.borrow().evicted),
         ("live-octets".to_owned(), super::heap::live_octets()),
     ]);

@@ -14,15 +14,13 @@ use sbc_call::{Input, Transmit};
 use sbc_config::Socket;
 use sbc_sip::transaction::destination::{Destination, Transport};
 use sbc_sip::wire::{Malformed, Received, Stream};
+use tokio::io::AsyncReadExt;
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::mpsc;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{timeout, timeout_at};
 
 use super::desk::Desk;
-
-/// Messages that wait for one connection. A peer that does not read its own
-/// calls' messages is not worth more memory; it is cut off.
-const QUEUE_MAX: usize = 512;
+use super::writer::Writer;
 
 /// A message that does not become whole within this time ends its connection.
 const WHOLE_WITHIN: Duration = Duration::from_secs(30);
@@ -37,6 +35,9 @@ const PER_PEER_MAX: usize = 32;
 /// an INVITE rings.
 const GONE_MAX: usize = 1024;
 
+/// The answer to a broken message has this long to leave.
+const LINGER: Duration = Duration::from_millis(200);
+
 /// Octets taken at once.
 const READ: usize = 16 * 1024;
 
@@ -50,6 +51,8 @@ pub struct Connections {
     /// Which listener peers' connections that have gone belonged to, so that
     /// what is still to be answered leaves from the address they know.
     gone: RefCell<BTreeMap<u64, u64>>,
+    /// Connections with messages of this turn.
+    fresh: RefCell<Vec<Rc<Writer>>>,
     next: Cell<u64>,
     /// Connections refused because their peer had too many.
     pub refused: Cell<u64>,
@@ -60,6 +63,7 @@ impl Default for Connections {
         Self {
             open: RefCell::new(BTreeMap::new()),
             gone: RefCell::new(BTreeMap::new()),
+            fresh: RefCell::new(Vec::new()),
             next: Cell::new(FIRST),
             refused: Cell::new(0),
         }
@@ -72,7 +76,7 @@ struct Open {
     /// We opened it, from the address of the listener with this number: requests
     /// of ours from there to that address share it.
     ours: Option<u64>,
-    queue: mpsc::Sender<Bytes>,
+    writer: Rc<Writer>,
 }
 
 impl Connections {
@@ -97,15 +101,23 @@ impl Connections {
         id
     }
 
-    fn queue_of(&self, transmit: &Transmit) -> Option<(u64, mpsc::Sender<Bytes>)> {
+    fn writer_for(&self, to: &Destination) -> Option<(u64, Rc<Writer>)> {
         let open = self.open.borrow();
-        if let Some(exact) = open.get(&transmit.to.connection) {
-            return Some((transmit.to.connection, exact.queue.clone()));
+        if let Some(exact) = open.get(&to.connection) {
+            return Some((to.connection, Rc::clone(&exact.writer)));
         }
-        let shared = open.iter().find(|(_, open)| {
-            open.ours == Some(transmit.to.connection) && open.remote == transmit.to.remote
-        });
-        shared.map(|(&id, open)| (id, open.queue.clone()))
+        let shared = open
+            .iter()
+            .find(|(_, open)| open.ours == Some(to.connection) && open.remote == to.remote);
+        shared.map(|(&id, open)| (id, Rc::clone(&open.writer)))
+    }
+
+    /// Writes what this turn has for each connection, as far as it passes.
+    pub fn flush(&self) {
+        for writer in self.fresh.borrow_mut().drain(..) {
+            writer.fresh.set(false);
+            writer.write_now();
+        }
     }
 
     fn of_peer(&self, remote: IpAddr) -> usize {
@@ -117,38 +129,38 @@ impl Connections {
 }
 
 /// Sends on the connection the message belongs to, on one of ours that reaches
-/// its destination, or on a new one.
+/// its destination, or on a new one. It leaves with [`Connections::flush`].
 pub fn send(desk: &Rc<Desk>, transmit: Transmit) {
-    let found = desk.tcp.queue_of(&transmit);
-    let found = found.or_else(|| connect(desk, transmit.to));
-    let sent = found.is_some_and(|(id, queue)| {
-        let sent = queue.try_send(transmit.bytes).is_ok();
-        if !sent {
-            close(desk, id);
-        }
-        sent
-    });
-    if !sent {
+    let found = desk.tcp.writer_for(&transmit.to);
+    let Some((id, writer)) = found.or_else(|| connect(desk, transmit.to)) else {
         desk.handle(Input::Unreachable { to: transmit.to });
+        return;
+    };
+    if !writer.push(transmit.bytes) {
+        close(desk, id);
+        desk.handle(Input::Unreachable { to: transmit.to });
+    } else if !writer.fresh.replace(true) {
+        desk.tcp.fresh.borrow_mut().push(writer);
     }
 }
 
 /// Opens a connection from one of our listeners' addresses. A message for a
 /// connection of a peer that is gone goes to where its answers are wanted then
 /// (RFC 3261 §18.2.2), from the address the peer knows.
-fn connect(desk: &Rc<Desk>, to: Destination) -> Option<(u64, mpsc::Sender<Bytes>)> {
+fn connect(desk: &Rc<Desk>, to: Destination) -> Option<(u64, Rc<Writer>)> {
     let number = match desk.listener(to.connection) {
         Some(_) => to.connection,
         None => *desk.tcp.gone.borrow().get(&to.connection)?,
     };
     let local = desk.listener(number)?.at.address;
     let remote = to.remote;
-    let (queue, inbox) = mpsc::channel(QUEUE_MAX);
+    let writer = Rc::new(Writer::default());
     let id = desk.tcp.add(Open {
         remote,
         ours: Some(number),
-        queue: queue.clone(),
+        writer: Rc::clone(&writer),
     });
+    let queue = Rc::clone(&writer);
     let desk = Rc::clone(desk);
     tokio::task::spawn_local(async move {
         let connecting = async {
@@ -161,7 +173,7 @@ fn connect(desk: &Rc<Desk>, to: Destination) -> Option<(u64, mpsc::Sender<Bytes>
             socket.connect(remote).await
         };
         match timeout(CONNECTS_WITHIN, connecting).await {
-            Ok(Ok(stream)) => serve(&desk, id, number, stream, inbox).await,
+            Ok(Ok(stream)) => serve(&desk, id, number, stream, queue).await,
             Ok(Err(_)) | Err(_) => close(&desk, id),
         }
         // Whatever waits for an answer by it will not get one.
@@ -170,7 +182,7 @@ fn connect(desk: &Rc<Desk>, to: Destination) -> Option<(u64, mpsc::Sender<Bytes>
             desk.handle(Input::Unreachable { to });
         }
     });
-    Some((id, queue))
+    Some((id, writer))
 }
 
 /// Accepts on the listener with this number for ever.
@@ -196,15 +208,15 @@ fn admit(desk: &Rc<Desk>, stream: TcpStream, remote: SocketAddr, number: u64) {
         desk.tcp.refused.set(desk.tcp.refused.get() + 1);
         return;
     }
-    let (queue, inbox) = mpsc::channel(QUEUE_MAX);
+    let writer = Rc::new(Writer::default());
     let id = desk.tcp.add(Open {
         remote,
         ours: None,
-        queue,
+        writer: Rc::clone(&writer),
     });
     let desk = Rc::clone(desk);
     tokio::task::spawn_local(async move {
-        serve(&desk, id, number, stream, inbox).await;
+        serve(&desk, id, number, stream, writer).await;
         let to = Destination {
             transport: Transport::Tcp,
             remote,
@@ -216,13 +228,7 @@ fn admit(desk: &Rc<Desk>, stream: TcpStream, remote: SocketAddr, number: u64) {
 }
 
 /// Moves bytes both ways until one side ends.
-async fn serve(
-    desk: &Rc<Desk>,
-    id: u64,
-    number: u64,
-    stream: TcpStream,
-    inbox: mpsc::Receiver<Bytes>,
-) {
+async fn serve(desk: &Rc<Desk>, id: u64, number: u64, stream: TcpStream, writer: Rc<Writer>) {
     // Without it the last segment of a message waits for an acknowledgement.
     let _unset = stream.set_nodelay(true);
     let listener = desk.listener(number).map(|listener| listener.at);
@@ -232,52 +238,57 @@ async fn serve(
             remote,
             connection: id,
         };
+        let (socket, out) = stream.into_split();
+        writer.begin(out);
         tokio::select! {
-            () = read(desk, from, at, &stream) => {}
-            () = write(&stream, inbox) => {}
+            () = read(desk, from, at, socket, &writer) => {}
+            () = writer.write_rest() => {}
         }
     }
     close(desk, id);
 }
 
-async fn read(desk: &Rc<Desk>, from: Destination, at: Socket, socket: &TcpStream) {
+async fn read(
+    desk: &Rc<Desk>,
+    from: Destination,
+    at: Socket,
+    mut socket: OwnedReadHalf,
+    writer: &Writer,
+) {
     let mut stream = Stream::new();
     let mut buffer = vec![0; READ];
     loop {
-        let patience = stream.partial_since().map_or(Duration::MAX, |since| {
-            (since + WHOLE_WITHIN).saturating_sub(desk.now())
-        });
-        match timeout(patience.min(FOREVER), socket.readable()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => return,
-            Err(_) if stream.partial_since().is_some() => return,
-            Err(_) => continue,
-        }
-        match socket.try_read(&mut buffer) {
-            Ok(0) => return,
+        let octets = socket.read(&mut buffer);
+        let read = match stream.partial_since() {
+            None => octets.await,
+            Some(since) => {
+                let patience = (since + WHOLE_WITHIN).saturating_sub(desk.now());
+                match timeout(patience, octets).await {
+                    Ok(read) => read,
+                    Err(_) => return,
+                }
+            }
+        };
+        match read {
+            Ok(0) | Err(_) => return,
             Ok(length) => {
                 stream.push(desk.now(), buffer.get(..length).unwrap_or_default());
-                if !take_all(desk, from, at, socket, &mut stream) {
-                    linger(socket).await;
+                if !take_all(desk, from, at, &mut stream, writer) {
+                    linger(&mut socket).await;
                     return;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
         }
     }
 }
-
-/// As good as for ever; the clock of the runtime does not take more.
-const FOREVER: Duration = Duration::from_secs(3600);
 
 /// Takes what is whole. Returns false when the stream is lost.
 fn take_all(
     desk: &Rc<Desk>,
     from: Destination,
     at: Socket,
-    socket: &TcpStream,
     stream: &mut Stream,
+    writer: &Writer,
 ) -> bool {
     loop {
         match stream.take() {
@@ -285,7 +296,8 @@ fn take_all(
             Ok(Some(Received::Message(frame))) => desk.handle(Input::Received { from, at, frame }),
             Ok(Some(Received::Ping)) => {
                 // RFC 5626 §4.4.1: a pong that does not fit is as good as lost.
-                let _lost = socket.try_write(b"\r\n");
+                let _lost = writer.push(Bytes::from_static(b"\r\n"));
+                writer.write_now();
             }
             Ok(Some(Received::Pong | Received::Nothing)) => {}
             Err(what) => {
@@ -300,36 +312,10 @@ fn take_all(
 }
 
 /// Gives the answer to a broken message a moment to leave before the end.
-async fn linger(socket: &TcpStream) {
-    let until = tokio::time::Instant::now() + Duration::from_millis(200);
+async fn linger(socket: &mut OwnedReadHalf) {
+    let until = tokio::time::Instant::now() + LINGER;
     let mut rest = [0; 1024];
-    loop {
-        tokio::select! {
-            () = sleep_until(until) => return,
-            ready = socket.readable() => {
-                if ready.is_err() || matches!(socket.try_read(&mut rest), Ok(0)) {
-                    return;
-                }
-            }
-        }
-    }
-}
-
-async fn write(socket: &TcpStream, mut inbox: mpsc::Receiver<Bytes>) {
-    while let Some(bytes) = inbox.recv().await {
-        let mut rest = bytes.as_ref();
-        while !rest.is_empty() {
-            match socket.try_write(rest) {
-                Ok(length) => rest = rest.get(length..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if socket.writable().await.is_err() {
-                        return;
-                    }
-                }
-                Err(_) => return,
-            }
-        }
-    }
+    while let Ok(Ok(1..)) = timeout_at(until, socket.read(&mut rest)).await {}
 }
 
 fn close(desk: &Rc<Desk>, id: u64) {

@@ -65,11 +65,13 @@ impl Udp {
 /// Reads the socket of number `index` for ever.
 pub async fn read(desk: Rc<Desk>, index: usize, at: Socket, udp: Rc<Udp>) {
     let mut buffer = BytesMut::zeroed(ROOM);
-    loop {
+    'turns: loop {
         if udp.socket.readable().await.is_err() {
             return;
         }
-        for _ in 0..TURN {
+        let mut left = TURN;
+        while left > 0 {
+            left -= 1;
             match udp.socket.try_recv_from(&mut buffer) {
                 Ok((length, remote)) => {
                     // The message keeps its part of the room; the rest is read into next.
@@ -79,7 +81,8 @@ pub async fn read(desk: Rc<Desk>, index: usize, at: Socket, udp: Rc<Udp>) {
                         buffer = BytesMut::zeroed(ROOM);
                     }
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // Nobody waits for a turn that was not used up.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue 'turns,
                 // An ICMP error of an earlier datagram; its transaction times out.
                 Err(_) => {}
             }

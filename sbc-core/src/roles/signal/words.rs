@@ -1,8 +1,9 @@
 //! What the signal role says to the other roles: rows to the relay, records to
-//! `init`. A role that is away misses nothing that matters: it is told all
+//! the journal. A relay that is away misses nothing that matters: it is told all
 //! again when it is back.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::os::fd::{AsFd, OwnedFd};
 use std::rc::Rc;
 
@@ -13,8 +14,9 @@ use tokio::sync::Notify;
 use super::desk::Desk;
 use crate::ipc::{Broken, Channel, FromChild, ToRelay, ToSignal};
 use crate::roles::briefing::Control;
+use crate::roles::journal::Journal;
 
-/// Words that wait for a role that reads slowly. More than the rows of all calls
+/// Words that wait for a relay that reads slowly. More than the rows of all calls
 /// of a full node would mean that it hangs, and `init` ends it.
 const WAITING_MAX: usize = 32 * 1024;
 
@@ -25,12 +27,15 @@ pub type Relay = Channel<ToRelay, ToSignal>;
 #[derive(Debug, Default)]
 pub struct Words {
     control: RefCell<Option<Control>>,
-    to_init: RefCell<std::collections::VecDeque<FromChild>>,
+    journal: RefCell<Option<Journal>>,
+    /// Calls that ended and are still in the journal, until the books have them.
+    forgotten: RefCell<Vec<u32>>,
     relay: RefCell<Option<Rc<AsyncFd<Relay>>>>,
-    to_relay: RefCell<std::collections::VecDeque<ToRelay>>,
-    /// Rung when words wait for room at the relay, and at `init`.
+    to_relay: RefCell<VecDeque<ToRelay>>,
+    /// Room for the packet that is being written.
+    packet: RefCell<Vec<u8>>,
+    /// Rung when words wait for room at the relay.
     relay_full: Notify,
-    init_full: Notify,
     /// Words nobody could take.
     pub lost: Cell<u64>,
 }
@@ -52,40 +57,32 @@ impl Words {
         Ok(Control::new(control.as_fd().try_clone_to_owned()?)?)
     }
 
-    /// Says something to `init`; what does not pass now goes before the next.
+    /// Says something to `init`, which asks again for what it does not hear.
     pub fn tell_init(&self, word: &FromChild) {
-        let mut waiting = self.to_init.borrow_mut();
-        if waiting.len() >= WAITING_MAX {
+        if let Some(control) = self.control.borrow().as_ref()
+            && control.send(word, &[]).is_err()
+        {
             self.lost.set(self.lost.get() + 1);
-        } else {
-            waiting.push_back(word.clone());
         }
-        drop(waiting);
-        self.flush_init();
     }
 
-    /// Sends what waits for `init`, as far as it passes. Returns whether all did.
-    pub fn flush_init(&self) -> bool {
-        let mut waiting = self.to_init.borrow_mut();
-        let control = self.control.borrow();
-        let Some(control) = control.as_ref() else {
-            return true;
-        };
-        while let Some(word) = waiting.front() {
-            match control.send(word, &[]) {
-                Err(Broken::Full) => {
-                    self.init_full.notify_one();
-                    return false;
-                }
-                _ => drop(waiting.pop_front()),
-            }
-        }
-        true
+    /// Takes the journal to write.
+    pub fn set_journal(&self, journal: Journal) {
+        self.journal.replace(Some(journal));
     }
 
-    /// Returns once words wait for `init`.
-    pub async fn init_is_full(&self) {
-        self.init_full.notified().await;
+    /// Forgets the calls that ended, now that the books have them.
+    pub fn forget(&self) {
+        let mut forgotten = self.forgotten.borrow_mut();
+        if let Some(journal) = self.journal.borrow_mut().as_mut() {
+            forgotten.drain(..).for_each(|key| journal.forget(key));
+        }
+    }
+
+    /// Returns how many records could not be kept.
+    pub fn unkept(&self) -> u64 {
+        let journal = self.journal.borrow();
+        journal.as_ref().map_or(0, |journal| journal.refused)
     }
 
     /// Takes the way to a relay: every word from here on is for it.
@@ -98,52 +95,63 @@ impl Words {
 
     /// Tells the relay that it has heard every row there is.
     pub fn all_rows_told(&self) {
-        self.tell_relay(ToRelay::All);
+        self.wait(ToRelay::All);
+        self.flush_relay();
     }
 
-    /// Hands over what the engine wants said.
+    /// Hands over what the engine wants said: records are kept when it returns,
+    /// rows are on their way, many to a packet.
     pub fn deliver(&self, outbox: &mut Outbox) {
         for command in outbox.journal.drain(..) {
-            self.tell_init(&match command {
-                JournalCommand::Keep { key, record } => FromChild::Keep { key, record },
-                JournalCommand::Forget { key } => FromChild::Forget { key },
-            });
+            match command {
+                JournalCommand::Keep { key, record } => {
+                    if let Some(journal) = self.journal.borrow_mut().as_mut() {
+                        journal.keep(key, &record);
+                    }
+                }
+                JournalCommand::Forget { key } => self.forgotten.borrow_mut().push(key),
+            }
+        }
+        if outbox.relay.is_empty() {
+            return;
         }
         for command in outbox.relay.drain(..) {
-            self.tell_relay(match command {
+            self.wait(match command {
                 RelayCommand::Program(row) => ToRelay::Program(row),
                 RelayCommand::Withdraw(key) => ToRelay::Withdraw(key),
             });
         }
+        self.flush_relay();
     }
 
-    fn tell_relay(&self, word: ToRelay) {
-        let mut waiting = self.to_relay.borrow_mut();
-        if waiting.len() >= WAITING_MAX {
+    fn wait(&self, word: ToRelay) {
+        let mut queue = self.to_relay.borrow_mut();
+        if queue.len() >= WAITING_MAX {
             self.lost.set(self.lost.get() + 1);
         } else {
-            waiting.push_back(word);
+            queue.push_back(word);
         }
-        drop(waiting);
-        self.flush_relay();
     }
 
     /// Sends what waits, as far as it passes. Returns whether all did. While there
     /// is no relay, nothing waits: the next one hears every row anyway.
     fn flush_relay(&self) -> bool {
-        let mut waiting = self.to_relay.borrow_mut();
         let relay = self.relay.borrow();
+        let mut queue = self.to_relay.borrow_mut();
         let Some(relay) = relay.as_ref() else {
-            waiting.clear();
+            queue.clear();
             return true;
         };
-        while let Some(word) = waiting.front() {
-            match relay.get_ref().send(word, &[]) {
+        let mut packet = self.packet.borrow_mut();
+        while !queue.is_empty() {
+            match relay.get_ref().send_all(&mut queue, &mut packet) {
+                Ok(()) => {}
                 Err(Broken::Full) => {
                     self.relay_full.notify_one();
                     return false;
                 }
-                _ => drop(waiting.pop_front()),
+                // What it concerns is gone from the queue.
+                Err(_) => self.lost.set(self.lost.get() + 1),
             }
         }
         true
@@ -160,8 +168,10 @@ pub async fn hear_relay(desk: Rc<Desk>, relay: Rc<AsyncFd<Relay>>) {
                 let Ok(mut ready) = ready else { break };
                 match relay.get_ref().receive(&mut scratch) {
                     Ok(Some(received)) => {
-                        if let ToSignal::Media(event) = received.message {
-                            desk.handle(Input::Media(event));
+                        for message in received.messages {
+                            if let ToSignal::Media(event) = message {
+                                desk.handle(Input::Media(event));
+                            }
                         }
                     }
                     Ok(None) => ready.clear_ready(),

@@ -1,0 +1,92 @@
+//! Lines of the diary come in, standard error gets them: at once, or together a
+//! moment later where a role asks for that. WARN and above never wait.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tracing::Level;
+use tracing::Metadata;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Octets that may wait; more are written at once.
+const HELD_MAX: usize = 64 * 1024;
+
+static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static HOLDS: AtomicBool = AtomicBool::new(false);
+
+/// Begins the diary of this process; `SBC_LOG` says what it holds.
+pub fn begin() {
+    let level = std::env::var("SBC_LOG").unwrap_or_default();
+    let level = level.parse().unwrap_or(Level::INFO);
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(Diary)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+}
+
+/// From here on INFO and below wait for [`flush`], whose caller has to be quick
+/// about it; what waits is written before a panic is told.
+pub fn hold() {
+    HOLDS.store(true, Ordering::Relaxed);
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        flush();
+        usual(panic);
+    }));
+}
+
+/// Writes what waits.
+pub fn flush() {
+    // A thread that panicked while it held lines has left whole lines.
+    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    write_out(&mut held);
+}
+
+fn write_out(held: &mut Vec<u8>) {
+    if !held.is_empty() {
+        // Nobody could be told that nobody reads.
+        let _unread = io::stderr().write_all(held);
+        held.clear();
+    }
+}
+
+/// Makes a pen for each line.
+struct Diary;
+
+/// Writes one line.
+struct Pen {
+    at_once: bool,
+}
+
+impl<'a> MakeWriter<'a> for Diary {
+    type Writer = Pen;
+
+    fn make_writer(&'a self) -> Pen {
+        Pen { at_once: true }
+    }
+
+    fn make_writer_for(&'a self, line: &Metadata<'_>) -> Pen {
+        let holds = HOLDS.load(Ordering::Relaxed);
+        Pen {
+            at_once: !holds || *line.level() <= Level::WARN,
+        }
+    }
+}
+
+impl Write for Pen {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        held.extend_from_slice(octets);
+        if self.at_once || held.len() > HELD_MAX {
+            write_out(&mut held);
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
