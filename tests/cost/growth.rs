@@ -13,7 +13,7 @@ use sbc_sip::message::uri::Uri;
 use sbc_sip::wire::{Stream, datagram, limits};
 
 /// Says to the child which size to run.
-const SIZE: &str = "SBC_GROWTH_SIZE";
+pub const SIZE: &str = "SBC_GROWTH_SIZE";
 /// Doubling the size may not cost more than this many times as much. Straight
 /// growth is 2.0, and what is refused at a limit 1.0; a square would be 4.0.
 const RATIO: f64 = 2.2;
@@ -31,7 +31,7 @@ fn assert_straight(test: &str, size: usize, repeats: usize, work: impl Fn(usize)
     }
     let mut counts = [0; 3];
     for (count, factor) in counts.iter_mut().zip([1, 2, 4]) {
-        match instructions(test, size * factor) {
+        match instructions(&format!("growth::{test}"), size * factor) {
             Ok(instructions) => *count = instructions,
             Err(why) => return sbc_tests::skip(test, &why),
         }
@@ -47,11 +47,11 @@ fn assert_straight(test: &str, size: usize, repeats: usize, work: impl Fn(usize)
 }
 
 /// Returns how many instructions a run of one test at one size takes.
-fn instructions(test: &str, size: usize) -> Result<u64, String> {
+pub fn instructions(test: &str, size: usize) -> Result<u64, String> {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("growth::{test}"), "--test-threads=1"])
+        .args(["--exact", test, "--test-threads=1"])
         .env(SIZE, size.to_string())
         .stdin(Stdio::null())
         .output()

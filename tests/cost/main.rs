@@ -10,6 +10,7 @@
 )]
 
 mod allocations;
+mod call;
 mod growth;
 
 #[global_allocator]

@@ -152,6 +152,11 @@ impl Drop for Node {
     }
 }
 
+/// Asks one process to end in order.
+pub fn terminate(pid: u32) {
+    send("TERM", pid);
+}
+
 /// Sends a signal to one process. The shell's own `kill` is on every machine, the
 /// program of that name is not. Returns whether it went.
 pub fn send(signal: &str, pid: u32) -> bool {

@@ -3,6 +3,7 @@
 pub mod demo;
 mod fuzz;
 mod junit;
+mod measure;
 mod need;
 mod report;
 mod suites;
@@ -35,10 +36,8 @@ pub fn run(arguments: &[String]) -> ExitCode {
         ["lossy", rest @ ..] => crate::kit::lossy::run(rest),
         ["spray", rest @ ..] => crate::kit::spray::run(rest),
         ["slam", rest @ ..] => crate::kit::slam::run(rest),
-        [absent @ "measure", ..] => {
-            eprintln!("cargo {absent} does not exist in this version");
-            ExitCode::from(CANNOT)
-        }
+        ["measure", parts @ ..] => measure::run(parts),
+        ["streams", rest @ ..] => measure::streams(rest),
         _ => {
             eprintln!("usage: cargo verify | cargo demo | cargo measure");
             ExitCode::from(CANNOT)

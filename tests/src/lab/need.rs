@@ -54,6 +54,27 @@ const NEEDS: [Need; 7] = [
 /// What the demo needs of these.
 const DEMO: [Need; 2] = [NEEDS[0], NEEDS[2]];
 
+/// What the elements we measure beside ours need.
+const MEASURE: [Need; 5] = [
+    NEEDS[0],
+    NEEDS[2],
+    Need {
+        program: "kamailio",
+        package: "kamailio",
+        why: "is the proxy that signalling is measured beside",
+    },
+    Need {
+        program: "rtpengine",
+        package: "rtpengine-daemon",
+        why: "is the relay that media is measured beside",
+    },
+    Need {
+        program: "sipp",
+        package: "sip-tester",
+        why: "places the calls and answers them",
+    },
+];
+
 /// Returns what to say about the machine, or the one line that would mend it.
 pub fn provide() -> Result<String, String> {
     provide_all(&NEEDS, "cargo verify")
@@ -62,6 +83,11 @@ pub fn provide() -> Result<String, String> {
 /// The same for the demo.
 pub fn provide_for_demo() -> Result<String, String> {
     provide_all(&DEMO, "cargo demo")
+}
+
+/// The same for the measurements.
+pub fn provide_for_measure() -> Result<String, String> {
+    provide_all(&MEASURE, "cargo measure")
 }
 
 fn provide_all(needs: &[Need], errand: &str) -> Result<String, String> {

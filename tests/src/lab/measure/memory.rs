@@ -1,0 +1,116 @@
+//! Memory of a held call, ours and theirs: calls are set up and held until their
+//! transactions are gone, and the memory of before is taken off.
+
+use std::time::{Duration, Instant};
+
+use super::sipp::{self, Load};
+use super::{Bench, Who, figure, moves_media};
+
+/// Calls held at once.
+const HELD: u32 = 1_000;
+
+/// Transactions outlive their messages by 32 s (RFC 6026 §7.1, timer L): what is
+/// held after this long is the call's alone.
+const LINGER: Duration = Duration::from_secs(34);
+
+/// Calls are set up at this rate.
+const PER_SECOND: u32 = 200;
+
+/// After the last call is set up and its transactions are gone, there is this long
+/// to look.
+const LOOK: Duration = Duration::from_secs(4);
+
+const HOLD: Load = Load {
+    calls: HELD,
+    per_second: PER_SECOND,
+    held: Duration::from_secs(HELD as u64 / PER_SECOND as u64)
+        .saturating_add(LINGER)
+        .saturating_add(LOOK),
+    tcp: true,
+};
+
+/// Calls before the first look, so that what is made once is there.
+const WARM: Load = Load {
+    calls: 200,
+    per_second: PER_SECOND,
+    held: Duration::ZERO,
+    tcp: true,
+};
+
+/// KiB of an element: signalling, media.
+type Kib = (u64, u64);
+
+/// Holds the calls on both elements at once: it is memory that is looked at, and
+/// they share nothing.
+///
+/// # Errors
+/// When SIPp fails, or calls do not stay up.
+pub fn measure(bench: &mut Bench) -> Result<(), String> {
+    let both = [Who::Ours, Who::Holding];
+    for who in both {
+        let outcome = sipp::run(bench.stage(who), "caller", WARM)?;
+        bench.note(who, outcome);
+    }
+    let empty = both.map(|who| look(bench, who));
+    bench.say(&format!("{HELD} calls go up on ours and on theirs"));
+    let mut callers = Vec::new();
+    for who in both {
+        callers.push(sipp::caller(bench.stage(who), "caller", HOLD)?);
+    }
+    let since = Instant::now();
+    let (looks_at, patience) = (HOLD.held, HOLD.held + Duration::from_secs(60));
+    std::thread::sleep(
+        looks_at
+            .saturating_sub(LOOK / 2)
+            .saturating_sub(since.elapsed()),
+    );
+    let full = both.map(|who| look(bench, who));
+    for (who, caller) in both.into_iter().zip(&mut callers) {
+        let outcome = caller.finish(patience)?;
+        if outcome.succeeded < HELD {
+            return Err(format!("{who:?}: calls did not stay up: {outcome:?}"));
+        }
+        bench.note(who, outcome);
+    }
+    bench.say("they have ended; the memory goes back");
+    std::thread::sleep(LINGER);
+    let after = both.map(|who| look(bench, who));
+    report(bench, empty, full, after);
+    Ok(())
+}
+
+fn look(bench: &Bench, who: Who) -> Kib {
+    let stage = bench.stage(who);
+    (
+        stage.kibibytes(|name| !moves_media(name)),
+        stage.kibibytes(moves_media),
+    )
+}
+
+fn report(bench: &mut Bench, empty: [Kib; 2], full: [Kib; 2], after: [Kib; 2]) {
+    let each = |of: fn(Kib) -> u64| {
+        let [ours, theirs] = [0, 1].map(|place: usize| {
+            let more = of(full.get(place).copied().unwrap_or_default())
+                .saturating_sub(of(empty.get(place).copied().unwrap_or_default()));
+            more as f64 / f64::from(HELD)
+        });
+        (ours, theirs)
+    };
+    let all = |kib: Kib| kib.0 + kib.1;
+    let (signalling, their_dialog) = each(|kib| kib.0);
+    let (with_media, theirs) = each(all);
+    let left = |kib: &[Kib; 2]| all(kib[0]);
+    let back = left(&after).saturating_sub(left(&empty)) as f64 / f64::from(HELD);
+    bench.say(&format!(
+        "KiB per held call: ours {signalling:.1}, with media {with_media:.1}; kamailio {their_dialog:.1}, with rtpengine {theirs:.1}",
+    ));
+    let rows = [
+        ("memory of a held call, signalling", (4.0, 2.5), signalling),
+        ("memory of a held call, with media", (8.0, 4.0), with_media),
+        ("  of it kept after the call", (0.5, 0.0), back),
+    ];
+    for (what, bound, value) in rows {
+        let figure = figure(what, bound, "KiB", vec![(value, None)]);
+        bench.figures.push(figure);
+    }
+}
