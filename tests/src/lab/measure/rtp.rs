@@ -1,5 +1,5 @@
 //! Both ends of many streams: for each port of the element that is named, a G.711
-//! packet leaves every 20 ms (RFC 3551 §4.2), as the parties of the calls would
+//! packet leaves every 20 ms, as the parties of the calls would
 //! send them. What was sent and what arrived goes out.
 
 use std::io::BufRead;
