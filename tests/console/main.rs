@@ -9,6 +9,7 @@
 mod hostile;
 mod life;
 mod login;
+mod newcomer;
 mod node;
 mod peer;
 mod pty;

@@ -34,23 +34,42 @@ pub fn program() -> PathBuf {
     built.clone()
 }
 
+/// The addresses of the loopback are those of the whole machine: another run of
+/// these tests has its turn first.
+fn alone() {
+    static TURN: std::sync::OnceLock<std::fs::File> = std::sync::OnceLock::new();
+    TURN.get_or_init(|| {
+        const WITHIN: Duration = Duration::from_secs(600);
+        let path = std::env::temp_dir().join("sbc-console-tests.lock");
+        let file = std::fs::File::create(path).unwrap();
+        let since = Instant::now();
+        while file.try_lock().is_err() {
+            assert!(since.elapsed() < WITHIN, "another run has the addresses");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        file
+    });
+}
+
 impl Node {
     /// Starts a node of its own for the test of that name; `net` is the third
     /// octet of its addresses.
     pub fn start(name: &str, net: u8) -> Self {
+        Self::with(name, &FILE.replace("NET", &net.to_string()))
+    }
+
+    /// Starts a node of its own with this file.
+    pub fn with(name: &str, text: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _absent = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(
-            folder.join("node.toml"),
-            FILE.replace("NET", &net.to_string()),
-        )
-        .unwrap();
+        std::fs::write(folder.join("node.toml"), text).unwrap();
         Self::again(folder)
     }
 
     /// Starts a node over what an earlier one left in the folder.
     pub fn again(folder: PathBuf) -> Self {
+        alone();
         let log = std::fs::File::create(folder.join("node.log")).unwrap();
         let child = Command::new(program())
             .arg("run")

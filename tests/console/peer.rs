@@ -20,6 +20,15 @@ pub fn server(net: u8, refusal: &'static str) {
     });
 }
 
+/// Returns an answer to a request.
+fn answer_to(head: &str, status: &str) -> String {
+    let copied = head
+        .lines()
+        .filter(|line| COPIED.iter().any(|name| line.starts_with(name)));
+    let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
+    format!("SIP/2.0 {status}\r\n{copied}Content-Length: 0\r\n\r\n")
+}
+
 fn answers(mut stream: std::net::TcpStream, refusal: &str) {
     let mut seen = Vec::new();
     let mut page = [0; 4096];
@@ -40,17 +49,12 @@ fn answers(mut stream: std::net::TcpStream, refusal: &str) {
                 Some("OPTIONS") => "200 OK",
                 _ => continue,
             };
-            let copied = head
-                .lines()
-                .filter(|line| COPIED.iter().any(|name| line.starts_with(name)));
-            let copied: String = copied.map(|line| format!("{line}\r\n")).collect();
-            let answer = format!("SIP/2.0 {status}\r\n{copied}Content-Length: 0\r\n\r\n");
-            let _gone = stream.write_all(answer.as_bytes());
+            let _gone = stream.write_all(answer_to(&head, status).as_bytes());
         }
     }
 }
 
-/// The provider of network `net`.
+/// The provider of network `net`; until it calls itself, it answers OPTIONS.
 pub struct Carrier {
     socket: UdpSocket,
     net: u8,
@@ -97,6 +101,25 @@ impl Carrier {
             return code;
         }
         0
+    }
+
+    /// Answers OPTIONS until one came, and returns whether it did.
+    pub fn answers_options(&self, within: Duration) -> bool {
+        let until = Instant::now() + within;
+        let mut page = [0; 4096];
+        while Instant::now() < until {
+            let Ok((length, from)) = self.socket.recv_from(&mut page) else {
+                continue;
+            };
+            let text = String::from_utf8_lossy(&page[..length]).into_owned();
+            if !text.starts_with("OPTIONS") {
+                continue;
+            }
+            let answer = answer_to(&text, "200 OK");
+            self.socket.send_to(answer.as_bytes(), from).unwrap();
+            return true;
+        }
+        false
     }
 
     fn send(&self, message: &[u8]) {

@@ -49,6 +49,7 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
             .map(|()| String::new()),
         Here::ShowLive => show_live(session, words, pipes),
         Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
+        Here::Setup => super::wizard::run(session),
         Here::SecretSet => secret(session, words),
         Here::UserPassword => password(session, words),
         Here::SetPaging => {

@@ -7,6 +7,7 @@ pub enum Here {
     Monitor(&'static str),
     Configure,
     Backup,
+    Setup,
     SecretSet,
     UserPassword,
     SetPaging,

@@ -62,12 +62,27 @@ pub fn run(args: &[String]) -> ExitCode {
     line.unwrap_or("tty").clone_into(&mut session.channel);
     let _kept = terminal::Kept::set_up();
     match enter(&mut session) {
-        Ok(true) => terminal::talk(&mut session),
+        Ok(true) => {
+            set_up(&mut session);
+            terminal::talk(&mut session)
+        }
         Ok(false) => ExitCode::SUCCESS,
         Err(why) => {
             println!("{why}");
             ExitCode::from(1)
         }
+    }
+}
+
+/// A node without neighbours asks its owner for them.
+fn set_up(session: &mut Session) {
+    if session.role < Role::Admin || !super::wizard::is_wanted(session) {
+        return;
+    }
+    println!("this node has no provider and no Mediation Server yet");
+    match super::wizard::run(session) {
+        Ok(said) => print!("{said}"),
+        Err(why) => println!("{why}"),
     }
 }
 

@@ -19,6 +19,7 @@ mod pipe;
 mod session;
 mod table;
 mod terminal;
+mod wizard;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -106,6 +107,12 @@ pub fn default_api() -> Option<PathBuf> {
 #[must_use]
 pub fn clean(text: &str) -> String {
     sbc_call::ladder::printable(text)
+}
+
+/// Returns the same for text of many lines.
+#[must_use]
+pub fn clean_lines(text: &str) -> String {
+    text.lines().map(|line| clean(line) + "\n").collect()
 }
 
 /// Returns a line of a word and what it means, broken at 80 columns.

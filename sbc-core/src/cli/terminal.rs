@@ -282,30 +282,59 @@ fn next_byte() -> io::Result<Option<u8>> {
     Ok((read == 1 && byte != 4).then_some(byte))
 }
 
-/// Reads one line without showing it; nothing at the end of the input.
+/// What came of a question.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Word {
+    Said(String),
+    /// Ctrl-C.
+    Cancelled,
+    /// Ctrl-D, or there is no terminal any more.
+    End,
+}
+
+/// Reads one line without showing it; empty at Ctrl-C, nothing at the end of the
+/// input.
 ///
 /// # Errors
 /// When the terminal cannot be read.
 pub fn secret(question: &str) -> io::Result<Option<String>> {
-    typed(question, false)
+    typed(question, false).map(Word::said)
 }
 
-/// Reads one line and shows it; nothing at the end of the input.
+/// Reads one line and shows it; empty at Ctrl-C, nothing at the end of the input.
 ///
 /// # Errors
 /// When the terminal cannot be read.
 pub fn ask(question: &str) -> io::Result<Option<String>> {
+    typed(question, true).map(Word::said)
+}
+
+/// Reads one line, shows it, and tells Ctrl-C from an empty one.
+///
+/// # Errors
+/// When the terminal cannot be read.
+pub fn word(question: &str) -> io::Result<Word> {
     typed(question, true)
 }
 
-fn typed(question: &str, shown: bool) -> io::Result<Option<String>> {
+impl Word {
+    fn said(self) -> Option<String> {
+        match self {
+            Self::Said(text) => Some(text),
+            Self::Cancelled => Some(String::new()),
+            Self::End => None,
+        }
+    }
+}
+
+fn typed(question: &str, shown: bool) -> io::Result<Word> {
     let kept = Kept::raw();
     print!("{question}");
     io::stdout().flush()?;
     let mut octets = Vec::new();
     loop {
         let Some(byte) = next_byte()? else {
-            return Ok(None);
+            return Ok(Word::End);
         };
         match byte {
             b'\r' | b'\n' => break,
@@ -318,16 +347,16 @@ fn typed(question: &str, shown: bool) -> io::Result<Option<String>> {
                 octets.clear();
             }
             CANCEL => {
-                octets.clear();
-                print!("^C");
-                break;
+                println!("^C");
+                return Ok(Word::Cancelled);
             }
             // Control characters of a line's noise are no part of a name.
             0..=0x1f => {}
             byte if octets.len() < SECRET_MAX => {
                 octets.push(byte);
-                if shown && byte.is_ascii_graphic() {
-                    print!("{}", char::from(byte));
+                if shown {
+                    let c = char::from(byte);
+                    print!("{}", if (' '..='~').contains(&c) { c } else { '?' });
                 }
             }
             _ => {}
@@ -337,7 +366,7 @@ fn typed(question: &str, shown: bool) -> io::Result<Option<String>> {
     drop(kept);
     println!();
     // Noise is a wrong word, not the end of the login.
-    Ok(Some(String::from_utf8_lossy(&octets).into_owned()))
+    Ok(Word::Said(String::from_utf8_lossy(&octets).into_owned()))
 }
 
 /// Sets the width that a terminal does not tell.

@@ -365,6 +365,12 @@ pub const ROWS: &[Row] = &[
         "everything a supporter wants, numbers and secrets masked",
     ),
     own(
+        "request setup",
+        Act::Here(Here::Setup),
+        "",
+        "the eight questions of a first boot, until the node has neighbours",
+    ),
+    own(
         "request backup",
         Act::Here(Here::Backup),
         "",

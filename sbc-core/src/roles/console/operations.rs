@@ -20,11 +20,12 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 10] = [
+const OTHERS: [(&str, Role); 11] = [
     ("config.live", Role::Monitor),
     ("config.status", Role::Monitor),
     ("config.revision", Role::Operator),
     ("config.part", Role::Admin),
+    ("config.back", Role::Admin),
     ("config.put", Role::Admin),
     ("config.lock", Role::Admin),
     ("config.unlock", Role::Admin),
@@ -34,7 +35,7 @@ const OTHERS: [(&str, Role); 10] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 11] = [
+const AUDITED: [&str; 12] = [
     "calls.clear",
     "calls.reveal",
     "history.reveal",
@@ -42,6 +43,7 @@ const AUDITED: [&str; 11] = [
     "alarms.acknowledge",
     "config.put",
     "config.confirm",
+    "config.back",
     "secrets.set",
     "secrets.delete",
     "users.password",
@@ -260,6 +262,10 @@ async fn config(
         "config.live" => room.order(ConfigOrder::Live).await,
         "config.status" => room.order(ConfigOrder::Status).await,
         "config.confirm" => room.order(ConfigOrder::Confirm).await,
+        "config.back" => {
+            let live = room.revision.get();
+            room.order(ConfigOrder::GoBack(live)).await
+        }
         "config.revisions" => room.order(ConfigOrder::Revisions).await,
         "config.revision" => {
             let wanted = number("revision").ok_or_else(|| no("SBC-3002", "which revision?"))?;
