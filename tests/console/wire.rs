@@ -106,7 +106,12 @@ fn control_c_cancels_the_line_and_keeps_the_login() {
     let mut pty = node.terminal();
     pty.waits(0, "lab> ", SOON).unwrap();
     for _ in 0..3 {
-        pty.types(b"show nonsense\x03", 11_520).unwrap();
+        let from = pty.seen.len();
+        pty.types(b"show nonsense", 11_520).unwrap();
+        pty.waits(from, "nonsense", SOON).unwrap();
+        let from = pty.seen.len();
+        pty.types(b"\x03", 11_520).unwrap();
+        pty.waits(from, "lab> ", SOON).unwrap();
     }
     pty.types(b"\x1a\x1c", 11_520).unwrap();
     let from = pty.seen.len();

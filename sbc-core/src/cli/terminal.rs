@@ -211,9 +211,9 @@ fn listen_for_interrupts() {
             };
             let _gone = listens.send(());
             while interrupt.recv().await.is_some() {
-                // First what waits, so that a writer goes on; then the word. The
-                // other way round the next prompt could be dropped as well.
-                let _none = termios::tcflush(io::stdout(), termios::QueueSelector::OFlush);
+                // What waited was dropped by the kernel, so that a writer goes on;
+                // the writer drops what it wrote since. This thread may be late:
+                // were it to drop anything, it could be the next prompt.
                 INTERRUPTED.store(true, Ordering::SeqCst);
             }
         });
