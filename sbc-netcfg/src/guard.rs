@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sbc_plan::desired::{Desired, Link, LinkKind};
-use sbc_plan::{Drift, Fence, plan, verify};
+use sbc_plan::{Drift, Fence, Step, plan, verify};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::apply::{Failed, Hands};
@@ -67,7 +67,15 @@ impl Hands {
         for step in &plan.steps {
             tracing::debug!("{step}");
         }
-        tracing::info!(steps = plan.steps.len(), "network plan");
+        let told = |step: &&Step| {
+            matches!(
+                step,
+                Step::LoadConnection { .. } | Step::UnloadConnection(_)
+            )
+        };
+        let connections = plan.steps.iter().filter(told).count();
+        let steps = plan.steps.len() - connections;
+        tracing::info!(steps, connections, "network plan");
         self.apply(&plan).await.map_err(NoFence::Unset)?;
         self.look(desired).await
     }

@@ -9,5 +9,7 @@
     reason = "this whole target is a test, helpers included"
 )]
 
+mod peer;
 mod stage;
+mod tunnel;
 mod vlans;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::guest::{self, Guest, Tools};
@@ -21,9 +21,12 @@ pub type Host = (&'static str, u16, &'static str);
 
 /// A node that runs in a guest, and everything around it.
 pub struct Stage {
+    pub tools: Tools,
     pub node: Guest,
     pub switch: Switch,
     pub trunk: Place,
+    /// The node's second card, without tags.
+    pub outer: Option<Place>,
     pub net: Net,
     /// The supervisor's pid in its guest.
     pub pid: u32,
@@ -54,7 +57,7 @@ pub fn sbc() -> &'static Path {
 impl Stage {
     /// Boots a guest with the node's program in it, and hosts around it. Nothing of
     /// the node runs yet.
-    pub fn set(test: &str, hosts: &[Host]) -> Option<Self> {
+    pub fn set(test: &str, hosts: &[Host], outer: Option<u16>) -> Option<Self> {
         let tools = tools(test)?;
         let mut net = Net::make(&[]).expect("networks");
         let mut switch = Switch::new(&folder(test)).expect("a switch");
@@ -67,12 +70,17 @@ impl Stage {
         let mut planned = Guest::plan(&tools, "node", &folder(test)).expect("a guest");
         planned.file("usr/bin/sbc", sbc());
         planned.card(&trunk.socket);
+        let outer = outer.map(|vlan| switch.access("outer", vlan).expect("a cable"));
+        if let Some(outer) = &outer {
+            planned.card(&outer.socket);
+        }
         let node = planned.boot().expect("a guest that boots");
         Some(Self {
+            tools,
             node,
             switch,
             trunk,
-
+            outer,
             net,
             pid: 0,
         })
@@ -96,6 +104,16 @@ impl Stage {
         });
     }
 
+    /// Ends the supervisor without a word; all its children go with it.
+    pub fn kill(&mut self) {
+        self.node.signal(self.pid, 9).expect("a node");
+        self.node.wait(self.pid, PATIENCE).expect("its end");
+        let gone = |text: &str| !text.contains("sbc-") && !text.contains("charon");
+        self.node
+            .until(PATIENCE, "ps", gone)
+            .expect("no child of it");
+    }
+
     /// Returns the node's log.
     pub fn log(&mut self) -> String {
         let log = self.node.get("/var/log/node.log").expect("a log");
@@ -104,7 +122,7 @@ impl Stage {
 
     /// Waits until the node's log satisfies `holds`; returns it.
     pub fn log_until(&mut self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let since = std::time::Instant::now();
+        let since = Instant::now();
         loop {
             let log = self.log();
             if holds(&log) {
@@ -142,6 +160,39 @@ impl Stage {
     }
 }
 
+/// What another hand does in the kernel, and what the node calls it.
+pub type Act = (&'static str, &'static str);
+
+/// Does each act, and waits until it was named, mended and the fence whole again.
+pub fn meddle(stage: &mut Stage, acts: &[Act]) {
+    for (act, named) in acts {
+        let before = stage.log().len();
+        stage
+            .node
+            .shell(act)
+            .unwrap_or_else(|why| panic!("{act}: {why}"));
+        let since = Instant::now();
+        stage.log_until(act, |log| {
+            let news = &log[before..];
+            let is_named = news
+                .lines()
+                .any(|line| line.contains("was changed by another hand") && line.contains(named));
+            is_named && news.contains("the fence is whole again")
+        });
+        println!("{act}: named and mended in {:?}", since.elapsed());
+    }
+}
+
+/// Kills the role and waits for the next, which finds nothing to do.
+pub fn apply_again(stage: &mut Stage) {
+    let before = stage.log().len();
+    let pid = stage.pid_of("netcfg");
+    stage.node.signal(pid, 9).unwrap();
+    stage.log_until("a second plan", |log| {
+        log[before..].contains("network plan steps=0 ")
+    });
+}
+
 /// Returns the word at `place` of a line.
 pub fn word(line: &str, place: usize) -> &str {
     line.split_whitespace().nth(place).unwrap_or_default()
@@ -174,7 +225,7 @@ pub fn hears(who: &mut Actor, call: &str) {
     } else {
         440
     };
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     loop {
         let line = who
             .ask(&format!("tone {call} {hertz}"), &format!("tone {call} "))

@@ -1,11 +1,9 @@
 //! A node between two VLANs.
 
-use std::time::Instant;
-
 use sbc_tests::kit::vswitch::NOWHERE;
 use sbc_tests::kit::vswitch::frame::{TCP, UDP, carried};
 
-use crate::stage::{Host, Stage, call};
+use crate::stage::{Act, Host, Stage, apply_again, call, meddle};
 
 const FILE: &str = include_str!("vlans.toml");
 
@@ -13,9 +11,6 @@ const HOSTS: [Host; 2] = [
     ("itsp", 310, "172.20.31.1/29"),
     ("med", 120, "10.20.120.2/29"),
 ];
-
-/// What another hand does in the kernel, and what the node calls it.
-type Act = (&'static str, &'static str);
 
 const ACTS: [Act; 3] = [
     ("ip rule add priority 60 from 10.1.1.1 table 99", "rule: 60"),
@@ -47,40 +42,13 @@ const MORE_ACTS: [Act; 9] = [
     ),
 ];
 
-/// Does each act, and waits until it was named, mended and the fence whole again.
-fn meddle(stage: &mut Stage, acts: &[Act]) {
-    for (act, named) in acts {
-        let before = stage.log().len();
-        stage
-            .node
-            .shell(act)
-            .unwrap_or_else(|why| panic!("{act}: {why}"));
-        let since = Instant::now();
-        stage.log_until(act, |log| {
-            let news = &log[before..];
-            let is_named = news
-                .lines()
-                .any(|line| line.contains("was changed by another hand") && line.contains(named));
-            is_named && news.contains("the fence is whole again")
-        });
-        println!("{act}: named and mended in {:?}", since.elapsed());
-    }
-}
-
-/// Kills the role and waits for the next, which finds nothing to do.
-fn apply_again(stage: &mut Stage) {
-    let before = stage.log().len();
-    let pid = stage.pid_of("netcfg");
-    stage.node.signal(pid, 9).unwrap();
-    stage.log_until("a second plan", |log| {
-        log[before..].contains("network plan steps=0")
-    });
-}
-
 #[test]
 fn a_call_crosses_vlans_and_what_another_hand_changes_is_named_and_mended() {
     let name = "a_call_crosses_vlans_and_what_another_hand_changes_is_named_and_mended";
-    let Some(mut stage) = Stage::set(name, &HOSTS) else {
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(mut stage) = Stage::set(name, &HOSTS, None) else {
         return;
     };
     let mut med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
@@ -102,7 +70,7 @@ fn every_kind_of_change_by_another_hand_is_named_and_mended() {
     if !sbc_tests::is_full(name) {
         return;
     }
-    let Some(mut stage) = Stage::set(name, &HOSTS) else {
+    let Some(mut stage) = Stage::set(name, &HOSTS, None) else {
         return;
     };
     stage.run(FILE);

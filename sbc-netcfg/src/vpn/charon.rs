@@ -60,6 +60,7 @@ impl Folder {
              \x20 load = {PARTS}\n\
              \x20 install_routes = no\n\
              \x20 install_virtual_ip = no\n\
+             \x20 routing_table = 0\n\
              \x20 accept_unencrypted_mainmode_messages = no\n\
              \x20 retransmit_tries = 4\n\
              \x20 retransmit_timeout = 1.0\n\
@@ -72,7 +73,7 @@ impl Folder {
              \x20 delete_rekeyed_delay = 5\n\
              \x20 send_vendor_id = no\n\
              \x20 syslog {{\n    daemon {{\n      default = -1\n    }}\n    auth {{\n      default = -1\n    }}\n  }}\n\
-             \x20 filelog {{\n    stderr {{\n      default = 1\n      ike_name = yes\n      flush_line = yes\n    }}\n  }}\n\
+             \x20 filelog {{\n    stderr {{\n      default = 1\n      enc = 0\n      net = 0\n      ike_name = yes\n      flush_line = yes\n    }}\n  }}\n\
              \x20 plugins {{\n\
              \x20   vici {{\n      socket = unix://{socket}\n    }}\n\
              \x20   kernel-netlink {{\n      process_rules = no\n      fwmark = \n    }}\n\

@@ -16,7 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Pauses between attempts to reach charon: the first and the longest.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
-const PAUSE_LONGEST: Duration = Duration::from_secs(5);
+const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
 /// Silence of a tunnel that we open, after which it is asked for again. Charon
 /// itself gives up an attempt after about ten seconds.

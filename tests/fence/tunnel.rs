@@ -1,0 +1,164 @@
+//! Providers behind GRE in ESP over the Internet: calls pass, and nothing else is
+//! ever seen outside but ARP, IKE and ESP.
+
+use std::time::{Duration, Instant};
+
+use sbc_tests::kit::actor::Actor;
+use sbc_tests::kit::vswitch::frame::{ESP, carried};
+
+use crate::peer::{INTERNET, PROVIDERS, Peer, SECRET};
+use crate::stage::{Host, PATIENCE, Stage, apply_again, call, meddle};
+
+pub const FILE: &str = include_str!("tunnel.toml");
+
+const HOSTS: [Host; 3] = [
+    ("itsp-udp", PROVIDERS, "10.30.0.2/24"),
+    ("itsp-tcp", PROVIDERS, "10.30.0.3/24"),
+    ("med", 120, "10.20.120.2/29"),
+];
+
+/// A node, its peer, and a telephone at each of its neighbours.
+pub struct World {
+    pub stage: Stage,
+    pub peer: Peer,
+    pub med: Actor,
+    pub udp: Actor,
+    pub tcp: Actor,
+}
+
+impl World {
+    /// Boots all of it; the node does not run yet.
+    pub fn set(test: &str) -> Option<Self> {
+        let mut stage = Stage::set(test, &HOSTS, Some(INTERNET))?;
+        let peer = Peer::boot(&mut stage, test);
+        for place in ["itsp-udp", "itsp-tcp"] {
+            let words = ["route", "add", "192.0.2.0/30", "via", "10.30.0.1"];
+            stage.net.ip(place, &words).unwrap();
+        }
+        let secret = "/data/secrets/vpn/itsp";
+        stage.node.put(secret, 0o600, SECRET).unwrap();
+        let med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
+        let udp = stage.phone("itsp-udp", "udp", "10.30.0.2:5060", "192.0.2.1:5060", "440");
+        let tcp = stage.phone("itsp-tcp", "tcp", "10.30.0.3:5060", "192.0.2.1:5060", "440");
+        Some(Self {
+            stage,
+            peer,
+            med,
+            udp,
+            tcp,
+        })
+    }
+
+    /// Waits until the tunnel is up, as the node's log behind `from` tells of it.
+    pub fn up(&mut self, from: usize) {
+        let since = Instant::now();
+        loop {
+            let log = self.stage.log();
+            if log[from..].contains("tunnel tunnel=\"itsp\" up=true") {
+                println!("the tunnel is up after {:?}", since.elapsed());
+                return;
+            }
+            let late = since.elapsed() > PATIENCE;
+            assert!(!late, "no tunnel:\n{log}\nthe peer:\n{}", self.peer.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Places a call by UDP and one by TCP.
+    pub fn calls(&mut self) {
+        call(&mut self.udp, &mut self.med, "+49691234001");
+        call(&mut self.med, &mut self.tcp, "+4940555100");
+    }
+
+    /// Holds everything that was ever seen outside against the list.
+    pub fn nothing_in_clear(&self) {
+        let seen = self.stage.switch.seen(INTERNET).len();
+        let listed = self.stage.switch.only(INTERNET, |seen| {
+            let carried = carried(&seen.frame);
+            carried.is_arp() || carried.is_ike() || carried.is(ESP)
+        });
+        listed.unwrap();
+        println!("{seen} frames outside, ARP, IKE and ESP all of them");
+        let outer = self.stage.outer.as_ref().expect("a card outside");
+        let sent = self.stage.switch.seen_from(outer).len();
+        assert!(sent > 50, "the calls were seen: {sent}");
+    }
+}
+
+#[test]
+fn calls_pass_the_tunnel_and_nothing_is_seen_outside_but_ike_esp_and_arp() {
+    let name = "calls_pass_the_tunnel_and_nothing_is_seen_outside_but_ike_esp_and_arp";
+    let Some(mut world) = World::set(name) else {
+        return;
+    };
+    world.stage.run(FILE);
+    world.up(0);
+    world.calls();
+    let log = world.stage.log();
+    assert!(
+        !log.contains("another hand"),
+        "charon changes nothing else:\n{log}"
+    );
+    let from = log.len();
+    apply_again(&mut world.stage);
+    world.up(from);
+    let act = ("ip rule add priority 60 from 10.1.1.1 table 99", "rule: 60");
+    meddle(&mut world.stage, &[act]);
+    let history = world.stage.ask("show alarms history");
+    for alarm in ["fence-broken", "tunnel-down"] {
+        assert!(history.contains(alarm), "{history}");
+    }
+    call(&mut world.med, &mut world.udp, "+4930555100");
+    world.nothing_in_clear();
+}
+
+#[test]
+fn nothing_is_in_clear_through_rekey_killed_charon_killed_node_and_a_new_peer() {
+    let name = "nothing_is_in_clear_through_rekey_killed_charon_killed_node_and_a_new_peer";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(mut world) = World::set(name) else {
+        return;
+    };
+    world.stage.run(FILE);
+    world.up(0);
+    world.calls();
+
+    for rekey in ["--ike sbc", "--child gre"] {
+        let line = format!("swanctl --rekey {rekey}");
+        world.peer.guest.ok(&line).unwrap();
+        world.calls();
+    }
+    println!("rekeyed");
+
+    let log = world.stage.log();
+    let line = log
+        .lines()
+        .rfind(|line| line.contains("started charon pid="))
+        .unwrap();
+    let charon = line.rsplit("pid=").next().unwrap().trim().parse().unwrap();
+    world.stage.node.signal(charon, 9).unwrap();
+    world.up(log.len());
+    world.calls();
+    println!("charon killed");
+
+    world.peer.kill();
+    world.peer.start();
+    let since = Instant::now();
+    world.calls();
+    println!(
+        "the peer has a new charon: calls after {:?}",
+        since.elapsed()
+    );
+
+    world.stage.kill();
+    // Whoever calls meanwhile keeps the way busy.
+    world.udp.say("call +49691234009").unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    world.stage.start();
+    world.up(0);
+    world.udp.forget();
+    world.calls();
+    world.nothing_in_clear();
+}
