@@ -1,7 +1,11 @@
-//! Lines of the diary come in, standard error gets them: at once, or together a
-//! moment later where a role asks for that. WARN and above never wait.
+//! Lines of the diary come in, standard error and the diary's file get them: at
+//! once, or together a moment later where a role asks for that. WARN and above
+//! never wait.
 
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,8 +16,27 @@ use tracing_subscriber::fmt::MakeWriter;
 /// Octets that may wait; more are written at once.
 const HELD_MAX: usize = 64 * 1024;
 
+/// The name of the diary among what the node keeps.
+pub const FILE: &str = "diary.log";
+
+/// The open file, if the node keeps state.
+static KEPT: OnceLock<File> = OnceLock::new();
+
 static HELD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static HOLDS: AtomicBool = AtomicBool::new(false);
+
+/// Writes to the file in `folder` as well. It is opened while the process may do
+/// that; a file that cannot be opened is said once.
+pub fn keep(folder: &Path) {
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _there = std::fs::create_dir_all(folder);
+    match options.open(folder.join(FILE)) {
+        Ok(file) => drop(KEPT.set(file)),
+        Err(error) => tracing::error!(%error, "the diary is not kept"),
+    }
+}
 
 /// Begins the diary of this process; `SBC_LOG` says what it holds.
 pub fn begin() {
@@ -25,6 +48,9 @@ pub fn begin() {
         .with_ansi(false)
         .with_target(false)
         .init();
+    if let Some(folder) = std::env::var_os(crate::roles::init::STATE) {
+        keep(Path::new(&folder));
+    }
 }
 
 /// From here on INFO and below wait for [`flush`], whose caller has to be quick
@@ -49,6 +75,10 @@ fn write_out(held: &mut Vec<u8>) {
     if !held.is_empty() {
         // Nobody could be told that nobody reads.
         let _unread = io::stderr().write_all(held);
+        if let Some(mut file) = KEPT.get() {
+            // One write for whole lines, so that those of two roles do not mix.
+            let _full = file.write_all(held);
+        }
         held.clear();
     }
 }

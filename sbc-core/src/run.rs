@@ -81,6 +81,9 @@ fn start(file: &str, mut settings: Vec<(&'static str, PathBuf)>) -> ExitCode {
             let _said_later = std::fs::create_dir_all(folder);
         }
     }
+    if let Some((_, state)) = settings.iter().find(|(name, _)| *name == init::STATE) {
+        crate::diary::keep(state);
+    }
     match init::run(&text, &node, settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -102,3 +102,30 @@ fn pipes_filter_what_is_shown() {
     assert!(toml.contains("[trunk.itsp-a]"), "{toml}");
     assert!(node.answer("show configuration | json").starts_with("{\n"));
 }
+
+#[test]
+fn the_diary_is_kept_shown_and_followed() {
+    let net = 52;
+    let node = Node::start("diary", net);
+    let soon = std::time::Duration::from_secs(20);
+    let shown = node.answer("show log last 500");
+    for line in ["INFO  started role=", "INFO  ready role="] {
+        assert!(shown.contains(line), "{shown}");
+    }
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", soon).unwrap();
+    pty.types(b"monitor log\r", 11_520).unwrap();
+    pty.waits(0, "INFO ", soon).unwrap();
+    let from = pty.seen.len();
+    node.follows("configure\nset system timezone Europe/Berlin\ncommit\n");
+    pty.waits(from, "configuration is live", soon).unwrap();
+    let from = pty.seen.len();
+    pty.types(b"\x03", 11_520).unwrap();
+    pty.waits(from, "lab> ", soon).unwrap();
+    // It outlives the node, and is in the bundle without whole numbers.
+    let again = Node::again(node.cut());
+    let shown = again.answer("show log last 900");
+    assert!(shown.contains("configuration is live"), "{shown}");
+    let bundle = again.answer("request support bundle");
+    assert!(bundle.contains("configuration is live"), "{bundle}");
+}

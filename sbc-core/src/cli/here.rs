@@ -5,6 +5,7 @@
 pub enum Here {
     ShowLive,
     Monitor(&'static str),
+    MonitorLog,
     Configure,
     Backup,
     Setup,

@@ -358,6 +358,37 @@ fn wrapped(text: &str) -> String {
     out
 }
 
+/// Returns `show log`: what does not fit goes on below.
+pub fn log(value: &Value) -> String {
+    const LEFT: usize = 15;
+    let mut out = String::new();
+    let rows = value.get("rows").and_then(Value::as_array);
+    for row in rows.into_iter().flatten() {
+        let (time, level, line) = (text(row, "time"), text(row, "level"), text(row, "text"));
+        // The date is that of `show clock`; what is left is the time of day.
+        let time = time.split_once('T').map_or("", |(_, time)| time);
+        let mut lead = format!("{:<8} {level:<5} ", time.get(..8).unwrap_or_default());
+        let width = super::pager::COLUMNS - LEFT;
+        let mut rest = line.trim();
+        loop {
+            let mut cut = width.min(rest.len());
+            if cut < rest.len() {
+                let part = rest.get(..cut).unwrap_or_default();
+                let blank = part.rfind(' ').filter(|at| *at > width / 2);
+                cut = blank.unwrap_or(cut);
+            }
+            let (part, more) = rest.split_at(cut);
+            let _infallible = writeln!(out, "{lead:<LEFT$}{}", part.trim());
+            lead.clear();
+            rest = more.trim_start();
+            if rest.is_empty() {
+                break;
+            }
+        }
+    }
+    out
+}
+
 /// Returns `show route`.
 pub fn routes(value: &Value) -> String {
     let mut out = String::from("FROM                 ROUTE            TO\n");

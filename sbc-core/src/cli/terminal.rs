@@ -235,13 +235,40 @@ pub fn monitor(session: &mut Session, command: &str) -> Outcome {
         }
         // Somebody who watches is there.
         session.shared.touch();
-        let until = std::time::Instant::now() + LOOKS_EVERY;
-        while std::time::Instant::now() < until {
-            if INTERRUPTED.load(Ordering::Relaxed) {
-                return Outcome::Nothing;
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        wait(LOOKS_EVERY);
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            return Outcome::Nothing;
         }
+    }
+}
+
+/// Shows lines of the diary as they come, until Ctrl-C.
+pub fn monitor_log(session: &mut Session) -> Outcome {
+    /// Of what was there before, a few lines say where one is.
+    const FEW: usize = 5;
+    if !session.interactive {
+        return session.line_in(Mode::Operational, "show log");
+    }
+    let mut asked = serde_json::json!({ "count": FEW });
+    while !INTERRUPTED.load(Ordering::Relaxed) {
+        let answer = match session.client.ask("log.list", &asked) {
+            Ok(answer) => answer,
+            Err(super::ask::Unanswered::Cancelled) => break,
+            Err(why) => return Outcome::Refused(why.to_string()),
+        };
+        pager::show(&super::table::log(&answer), false);
+        asked = serde_json::json!({ "from": answer.get("next"), "count": 200 });
+        session.shared.touch();
+        wait(Duration::from_millis(500));
+    }
+    Outcome::Nothing
+}
+
+/// Waits, but not longer than until Ctrl-C.
+fn wait(time: Duration) {
+    let until = std::time::Instant::now() + time;
+    while std::time::Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

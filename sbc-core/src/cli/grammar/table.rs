@@ -235,7 +235,12 @@ pub const ROWS: &[Row] = &[
         "",
         "what calls take of their path",
     ),
-    see("show log", Later, "", "the log"),
+    see(
+        "show log [last COUNT]",
+        Ask("log.list", views::log),
+        "{next:n rows:[{time:s level:s text:s}]}",
+        "the latest lines of the diary",
+    ),
     see("show stats (sip|rtp)", Later, "", "counters over time"),
     see(
         "show cdr [last COUNT]",
@@ -278,6 +283,12 @@ pub const ROWS: &[Row] = &[
         Act::Here(Here::Monitor("show trunks")),
         "",
         "providers, again and again until Ctrl-C",
+    ),
+    see(
+        "monitor log",
+        Act::Here(Here::MonitorLog),
+        "",
+        "lines of the diary as they come, until Ctrl-C",
     ),
     see(
         "monitor dashboard",

@@ -6,6 +6,7 @@ mod alarms;
 mod audit;
 mod caller;
 mod history;
+mod log;
 mod login;
 mod operations;
 mod room;
@@ -137,6 +138,9 @@ async fn watch(room: Rc<Room>) {
     };
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
+        if room.log.make_room().is_err() {
+            tracing::warn!("the diary cannot be cut");
+        }
         facts.down_after = room.node.borrow().alarms.trunk_down.as_secs();
         facts.audit_unwritten = room.audit.borrow().unwritten;
         // While signal is away nothing is known of peers: they stay as they are.

@@ -167,6 +167,7 @@ async fn act(
                 json!({ "done": format!("{count} acknowledged; raised until the cause is gone") }),
             ),
         },
+        "log.list" => Ok(room.log.list(arguments)),
         "secrets.list" => Ok(room.secrets.list()),
         "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),
         "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),

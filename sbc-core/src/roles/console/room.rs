@@ -46,6 +46,7 @@ pub struct Room {
     pub network: RefCell<Network>,
     pub lockout: RefCell<Lockout>,
     pub secrets: Secrets,
+    pub log: super::log::Log,
     /// Who is in: user, role, line, since, last word.
     pub logins: RefCell<BTreeMap<u64, Login>>,
     /// When and where each user was here last.
@@ -103,6 +104,7 @@ impl Room {
             alarms: RefCell::default(),
             network: RefCell::default(),
             lockout: RefCell::default(),
+            log: super::log::Log(state.clone()),
             secrets: Secrets(state.map(|state| state.join("secrets"))),
             logins: RefCell::default(),
             editor: Cell::new(None),

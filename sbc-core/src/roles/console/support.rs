@@ -10,7 +10,7 @@ use super::operations::Answered;
 use super::room::Room;
 
 /// What is in a bundle.
-pub const CONTENTS: [&str; 10] = [
+pub const CONTENTS: [&str; 11] = [
     "version: the version that runs",
     "system: host, load, memory",
     "configuration: the live file; secrets are names, numbers are masked",
@@ -21,6 +21,7 @@ pub const CONTENTS: [&str; 10] = [
     "alarms: what is raised",
     "failed: the last 50 calls that failed, numbers masked",
     "audit: whether the audit log is whole",
+    "log: the last 1000 lines of the diary, numbers masked",
 ];
 
 /// Calls that failed in a bundle.
@@ -38,6 +39,10 @@ pub async fn bundle(room: &Rc<Room>) -> Answered {
         "audit": room.audit.borrow().verify(),
     });
     bundle.extend(first.as_object().cloned().unwrap_or_default());
+    let most = json!({ "count": 1000 });
+    let log = room.log.list(most.as_object().unwrap_or(&none));
+    let rows = log.get("rows").cloned().unwrap_or_default();
+    bundle.insert("log".to_owned(), masked(&rows.to_string()));
     for (name, operation) in [
         ("calls", "calls.list"),
         ("peers", "peers.list"),
