@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::release::Release;
 use crate::tools::Tools;
 use crate::tree::Tree;
-use crate::{disk, grub, root, stage1, uki, verity};
+use crate::{disk, grub, report, root, stage1, uki, verity};
 
 /// The binary's target: named, so that programs of the build itself are not
 /// linked like it.
@@ -270,6 +270,7 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
     let tools = Tools::new(cache, lock, scratch.clone(), release.time)?;
     say("the root");
     let tree = root::tree(cache, lock, release, &binary, &overlay, &[])?;
+    fs::write(image.with_extension("sizes"), report::sizes(&tree)?)?;
     let parts = parts(&tools, cache, lock, release, &tree, &binary)?;
     say("the disk");
     assemble(&tools, cache, lock, release, &parts, &image)?;

@@ -18,6 +18,7 @@ pub mod manifest;
 pub mod mirror;
 pub mod modules;
 pub mod release;
+pub mod report;
 pub mod root;
 pub mod stage1;
 pub mod tools;

@@ -13,12 +13,14 @@ use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
 use sbc_image::lab;
 use sbc_image::lock::Lock;
 use sbc_image::release::{Release, TIME};
+use sbc_image::report;
 use sbc_image::tools::Tools;
 use sbc_image::tree::{Content, Tree};
 
 const USAGE: &str = "usage, from the top of the repository:
   sbc-image build [--version V] [--out FOLDER] [--strict]
                                     build the disk image
+  sbc-image pack IMAGE [--quick]    compress it, with sums; fails over the budget
   sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
   sbc-image lock                    write image/packages.lock with the archive's versions
   sbc-image fetch [--strict]        fetch what the lock names
@@ -63,6 +65,8 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),
+        ["pack", image] => pack(Path::new(image), false),
+        ["pack", image, "--quick"] => pack(Path::new(image), true),
         ["unpack", image, folder] => unpack(Path::new(image), folder),
         ["cpio", out, files @ ..] => archive(Path::new(out), files),
         _ => bail!("{USAGE}"),
@@ -104,20 +108,31 @@ fn build_image(words: &[&str]) -> anyhow::Result<()> {
 /// Lays the files of a slot's root out, by the filesystem's own program.
 fn unpack(image: &Path, folder: &str) -> anyhow::Result<()> {
     let root = Disk::open(image)?.partition("root-a")?;
+    with_tools(|tools| {
+        let packed = tools.scratch("root.erofs");
+        fs::write(&packed, root)?;
+        let (to, from) = (format!("--extract={folder}"), packed.display().to_string());
+        let words = [&to, "--preserve", "--force", &from];
+        tools.run("usr/bin/fsck.erofs", &words, &[]).map(drop)
+    })
+}
+
+fn pack(image: &Path, quick: bool) -> anyhow::Result<()> {
+    with_tools(|tools| {
+        println!("{}", report::pack(tools, image, quick)?);
+        Ok(())
+    })
+}
+
+/// Does something with the programs that make filesystems.
+fn with_tools(errand: impl FnOnce(&Tools) -> anyhow::Result<()>) -> anyhow::Result<()> {
     let (cache, fetched) = (cache()?, fetch(Strictness::Forward)?);
     let _held = cache.hold()?;
-    let scratch = std::env::temp_dir().join(format!("sbc-unpack-{}", std::process::id()));
+    let scratch = std::env::temp_dir().join(format!("sbc-image-{}", std::process::id()));
     let tools = Tools::new(&cache, &fetched.lock, scratch.clone(), TIME)?;
-    let packed = tools.scratch("root.erofs");
-    fs::write(&packed, root)?;
-    let to = format!("--extract={folder}");
-    tools.run(
-        "usr/bin/fsck.erofs",
-        &[&to, "--preserve", "--force", &packed.display().to_string()],
-        &[],
-    )?;
+    let done = errand(&tools);
     fs::remove_dir_all(scratch)?;
-    Ok(())
+    done
 }
 
 /// Returns the folder for what was fetched and made: below the user's own cache

@@ -3,6 +3,7 @@
 mod check;
 mod diary;
 mod ipc;
+mod jail;
 mod listen;
 mod roles;
 mod run;

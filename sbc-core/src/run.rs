@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::jail;
 use crate::roles::{console, init, signal};
 
 const USAGE: &str = "\
 usage: sbc run FILE [--api SOCKET] [--cdr FILE] [--ladders FOLDER]
-               [--state FOLDER] [--apply-network]
+               [--state FOLDER] [--apply-network] [--users]
 
 Runs the node that FILE describes. The addresses it names must be there: the
 machine's own network is not touched, unless --apply-network gives all of it to
 the node: what FILE does not ask for is removed from it. --api is where 'sbc cli' asks, --cdr gets
 a line of JSON for each call, --ladders a drawing of each. --state keeps what
 outlives the node: revisions of the configuration, secrets, the audit log.
+--users runs each role as a user of its own; only root can.
 ";
 
 /// Takes the arguments behind `run`; returns 0 after an orderly stop, 1 when the
@@ -32,6 +34,10 @@ pub fn run(args: &[String]) -> ExitCode {
             "--cdr" => signal::RECORDS,
             "--ladders" => signal::LADDERS,
             "--state" => init::STATE,
+            "--users" => {
+                settings.push((jail::USERS, PathBuf::from("each")));
+                continue;
+            }
             _ if file.is_none() && !word.starts_with("--") => {
                 file = Some(word);
                 continue;
@@ -41,6 +47,8 @@ pub fn run(args: &[String]) -> ExitCode {
         let Some(value) = rest.next() else {
             return usage();
         };
+        // The last word of a kind holds.
+        settings.retain(|(name, _)| *name != variable);
         settings.push((variable, PathBuf::from(value)));
     }
     let Some(file) = file else {
@@ -83,6 +91,14 @@ fn start(file: &str, mut settings: Vec<(&'static str, PathBuf)>) -> ExitCode {
     }
     if let Some((_, state)) = settings.iter().find(|(name, _)| *name == init::STATE) {
         crate::diary::keep(state);
+    }
+    let place = |name: &str| {
+        let found = settings.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, path)| path.clone())
+    };
+    if let Err(error) = jail::prepare(place) {
+        eprintln!("sbc: folders of the roles: {error}");
+        return ExitCode::from(1);
     }
     match init::run(&text, &node, settings) {
         Ok(()) => ExitCode::SUCCESS,

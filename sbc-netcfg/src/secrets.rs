@@ -69,13 +69,29 @@ pub enum NoSecret {
 
 /// A folder of secrets.
 #[derive(Clone, Debug)]
-pub struct Store(PathBuf);
+pub struct Store {
+    folder: PathBuf,
+    /// Another user whose files are taken.
+    writer: Option<u32>,
+}
 
 impl Store {
     /// Takes the folder.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
-        Self(folder.to_owned())
+        Self {
+            folder: folder.to_owned(),
+            writer: None,
+        }
+    }
+
+    /// Takes files of this user as well: who writes secrets for the node.
+    #[must_use]
+    pub fn written_by(self, user: Option<u32>) -> Self {
+        Self {
+            writer: user,
+            ..self
+        }
     }
 
     /// Opens the file of a secret after a look at its name, owner and mode. Links
@@ -102,7 +118,7 @@ impl Store {
         } else if mode & OTHERS != 0 {
             let name = name.to_owned();
             Err(NoSecret::Open { name, mode })
-        } else if about.uid() != 0 && about.uid() != ours {
+        } else if ![Some(0), Some(ours), self.writer].contains(&Some(about.uid())) {
             let (name, owner) = (name.to_owned(), about.uid());
             Err(NoSecret::ForeignOwner { name, owner })
         } else {
@@ -125,7 +141,7 @@ impl Store {
             !part.is_empty() && part.bytes().all(fits)
         };
         if name.len() <= 128 && name.split('/').all(plain) {
-            Ok(self.0.join(name))
+            Ok(self.folder.join(name))
         } else {
             Err(NoSecret::BadName(name.to_owned()))
         }

@@ -18,6 +18,8 @@ const WORDS: [&str; 6] = [
     "SBC-READY version=0.1.0 slot=A boot=",
     " config=none calls=none",
 ];
+/// Memory in use without calls, as promised.
+const MEMORY_KIB: u64 = 128 * 1024;
 const FENCE: &str = "fence: drop all, read back";
 
 /// A machine with two network cards whose cables end in a switch.
@@ -103,6 +105,9 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
         event["boot"].as_f64().is_some_and(|boot| boot > 0.0),
         "{event}"
     );
+    let memory = event["memory_kib"].as_u64().expect("KiB in use");
+    println!("memory in use at READY: {memory} KiB");
+    assert!((1..=MEMORY_KIB).contains(&memory), "{memory} KiB");
     port.say(r#"{"id":3,"op":"calls.list"}"#).unwrap();
     let answer_of = read(port.line().unwrap());
     assert_eq!(answer_of["id"], 3, "{answer_of}");

@@ -125,6 +125,38 @@ fn the_same_parts_make_the_same_disk_in_another_folder() {
 }
 
 #[test]
+fn a_download_of_the_image_keeps_to_its_budget_and_is_unpacked_by_plain_zstd() {
+    let name = "a_download_of_the_image_keeps_to_its_budget_and_is_unpacked_by_plain_zstd";
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let folder = folder(name);
+    let disk = folder.join("sbc.img");
+    image.copy(&disk).unwrap();
+    let told = image.errand(&["pack", &disk.display().to_string(), "--quick"]);
+    println!("{}", told.unwrap().trim());
+    let packed = folder.join("sbc.img.zst");
+    let size = fs::metadata(&packed).unwrap().len();
+    assert!((1_000_000..=40_000_000).contains(&size), "{size} octets");
+    fs::rename(&disk, folder.join("before.img")).unwrap();
+    // As whoever downloads it does.
+    let unpacked = Command::new("zstd")
+        .args(["-q", "-d"])
+        .arg(&packed)
+        .status();
+    assert!(unpacked.unwrap().success());
+    assert!(
+        are_same(&disk, &folder.join("before.img")),
+        "two disks differ"
+    );
+    let mut sums = Command::new("sha256sum");
+    sums.args(["--check", "--quiet", "SHA256SUMS"])
+        .current_dir(&folder);
+    assert!(sums.status().unwrap().success());
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn two_checkouts_in_two_folders_build_the_same_image() {
     let name = "two_checkouts_in_two_folders_build_the_same_image";
     if !is_full(name) {

@@ -13,6 +13,7 @@ mod confirmed;
 mod failing;
 mod foreign;
 mod hiding;
+mod jailed;
 mod killed;
 mod scenarios;
 mod sipp;

@@ -70,13 +70,19 @@ impl Stage {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(short);
         // What an earlier run left would be read as this one's.
         let _none = std::fs::remove_dir_all(&folder);
+        Some(Self::at(folder, &[]))
+    }
+
+    /// Sets the stage with its files in `folder` and more words for the node.
+    pub fn at(folder: PathBuf, words: &[&str]) -> Self {
         let net = Net::make(&CABLES).expect("networks");
-        let node = Node::start(&net, binary(), &folder, include_str!("node.toml"));
-        Some(Self {
+        let text = include_str!("node.toml");
+        let node = Node::start_with(&net, binary(), &folder, text, words);
+        Self {
             node: node.expect("a node"),
             net,
             folder,
-        })
+        }
     }
 
     /// Starts a program of the lab at `place`.

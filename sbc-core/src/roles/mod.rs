@@ -4,15 +4,13 @@
 mod briefing;
 pub mod console;
 pub mod init;
-pub mod jail;
 mod journal;
 mod netcfg;
 pub mod relay;
 pub mod signal;
 
-use anyhow::Context;
-
 use crate::ipc::Neighbour;
+use crate::jail;
 
 /// What a child process does.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -78,11 +76,7 @@ impl Role {
 /// # Errors
 /// What ended it.
 pub fn run(role: Role) -> anyhow::Result<()> {
-    if std::env::var_os(init::NETWORK).is_some()
-        && let Some(cell) = jail::of(role)
-    {
-        cell.enter().context("cannot enter the jail")?;
-    }
+    jail::enter(role)?;
     match role {
         Role::Signal => signal::run(),
         Role::Relay => relay::run(),

@@ -22,6 +22,20 @@ impl Node {
     /// # Errors
     /// What it said instead.
     pub fn start(net: &Net, binary: &Path, folder: &Path, text: &str) -> Result<Self, String> {
+        Self::start_with(net, binary, folder, text, &[])
+    }
+
+    /// The same with more words for `sbc run`.
+    ///
+    /// # Errors
+    /// What it said instead.
+    pub fn start_with(
+        net: &Net,
+        binary: &Path,
+        folder: &Path,
+        text: &str,
+        words: &[&str],
+    ) -> Result<Self, String> {
         let say = |error: std::io::Error| format!("{}: {error}", folder.display());
         std::fs::create_dir_all(folder).map_err(say)?;
         let file = folder.join("node.toml");
@@ -32,7 +46,7 @@ impl Node {
         command.arg("run").arg(&file);
         command.arg("--api").arg(folder.join("api.sock"));
         command.arg("--cdr").arg(folder.join("cdr.jsonl"));
-        command.arg("--ladders").arg(folder);
+        command.arg("--ladders").arg(folder).args(words);
         let child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -13,7 +13,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 7] = [
+const NEEDS: [Need; 8] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -38,6 +38,11 @@ const NEEDS: [Need; 7] = [
         program: "/usr/share/OVMF/OVMF_CODE_4M.fd",
         package: "ovmf",
         why: "is the UEFI the image is booted by",
+    },
+    Need {
+        program: "zstd",
+        package: "zstd",
+        why: "unpacks the image as whoever downloads it does",
     },
     Need {
         program: "sipp",
@@ -176,6 +181,7 @@ mod tests {
                 "iproute2",
                 "qemu-system-x86",
                 "ovmf",
+                "zstd",
                 "sip-tester",
                 "nftables"
             ]

@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::super::jail;
 use super::backoff::Backoff;
+use crate::jail;
 
 /// Its settings and its control socket.
 pub const FOLDER: &str = "/run/sbc/charon";

@@ -17,8 +17,8 @@ use super::child::Letter;
 use super::configuration::{BACK_AGAIN, Pending, checked};
 use super::{Listeners, Role, STATE, Settings, Supervisor, sealed};
 use crate::ipc::{DESCRIPTORS_MAX, ListenerName, Network, Standing, ToChild, Unfit};
+use crate::jail;
 use crate::listen;
-use crate::roles::jail;
 use crate::roles::signal::{LADDERS, RECORDS};
 
 /// The number of the order that is given at each start of `netcfg`.
@@ -48,10 +48,12 @@ impl Hand {
         let state = settings.iter().find(|(name, _)| *name == STATE);
         let folder = state.map(|(_, path)| path.join("secrets"));
         give_books(settings);
+        let users = settings.iter().any(|(name, _)| *name == jail::USERS);
+        let writer = users.then(jail::writer_of_secrets).flatten();
         Self {
             stands: Network::default(),
             charon: Charon::default(),
-            secrets: folder.map(|folder| Store::at(&folder)),
+            secrets: folder.map(|folder| Store::at(&folder).written_by(writer)),
             orders: ANEW,
             waits: None,
             opened: Vec::new(),

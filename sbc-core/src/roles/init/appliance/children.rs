@@ -137,13 +137,16 @@ impl Keeper {
             return;
         }
         let mut command = Command::new(PROGRAM);
-        command.args(["run", RUNNING, "--api", "/run/sbc/api", "--apply-network"]);
+        command.args(["run", RUNNING, "--users", "--api", port::API]);
+        command.arg("--apply-network");
         if self.machine.keeps {
             command.args([
                 "--cdr",
                 "/data/cdr/calls.jsonl",
                 "--ladders",
                 "/data/ladders",
+                "--state",
+                "/data/state",
             ]);
         }
         let log = fs::File::options()

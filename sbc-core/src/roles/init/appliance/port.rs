@@ -17,7 +17,7 @@ use super::words;
 /// The port's name, as the machine's owner gives it.
 const NAME: &str = "org.sbc.api.0";
 /// Where the node answers while it runs.
-pub const API: &str = "/run/sbc/api";
+pub const API: &str = "/run/sbc/console/api";
 /// Octets of a line, at most, as on the node's socket.
 const LINE_MAX: usize = 64 * 1024;
 /// How often it is looked whether somebody listens, and whether the boot is over.

@@ -34,7 +34,19 @@ pub fn ready(version: &str, slot: char, config: &str, calls: &str) {
         "boot": (boot * 10.0).round() / 10.0,
         "config": config,
         "calls": calls,
+        "memory_kib": memory_used().unwrap_or_default(),
     }));
+}
+
+/// Returns how many KiB of the memory are in use and cannot be given back.
+fn memory_used() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let field = |name: &str| {
+        let mut lines = text.lines();
+        let rest = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        rest.trim().trim_end_matches(" kB").parse::<u64>().ok()
+    };
+    field("MemTotal")?.checked_sub(field("MemAvailable")?)
 }
 
 fn ready_line(version: &str, slot: char, boot: f64, config: &str, calls: &str) -> String {

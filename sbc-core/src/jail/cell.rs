@@ -12,7 +12,7 @@ use rustix::thread::{
 };
 use sbc_plan::Users;
 
-use super::Role;
+use crate::roles::Role;
 
 /// The rights of one process.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,10 @@ pub struct Cell {
     /// What it and its children keep.
     pub capabilities: CapabilitySet,
 }
+
+/// The console's user; the firewall's rules do not name it, because it sends
+/// nothing to any network.
+const CONSOLE: u32 = 904;
 
 /// Returns the cell of a role on a node that has its network in hand; without one
 /// a role stays what `init` is.
@@ -47,6 +51,17 @@ pub fn of(role: Role) -> Option<Cell> {
         // It writes what `init` keeps: secrets, the audit log.
         Role::Console => None,
     }
+}
+
+/// Returns the cell of a role where each has folders of its own to write to.
+#[must_use]
+pub fn with_folders(role: Role) -> Option<Cell> {
+    of(role).or(Some(Cell {
+        user: CONSOLE,
+        // It shows records of calls.
+        guest_of: Some(Users::default().signal),
+        capabilities: CapabilitySet::empty(),
+    }))
 }
 
 /// Returns the cell of charon: it makes associations in the kernel and opens the
@@ -89,7 +104,7 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{CapabilitySet, Role, of, of_charon};
+    use super::{CapabilitySet, Role, of, of_charon, with_folders};
     use crate::roles::TABLE;
 
     #[test]
@@ -105,7 +120,7 @@ mod tests {
 
     #[test]
     fn no_two_roles_share_a_user() {
-        let cells = TABLE.iter().filter_map(|(role, _, _)| of(*role));
+        let cells = TABLE.iter().filter_map(|(role, _, _)| with_folders(*role));
         let mut users: Vec<u32> = cells.chain([of_charon()]).map(|cell| cell.user).collect();
         let count = users.len();
         users.sort_unstable();

@@ -1,0 +1,115 @@
+//! A role's row comes in; a process goes out that can do what the row says and
+//! nothing else: without privileges, with few files and few system calls. Each
+//! step is a gate that opens one way.
+
+mod calls;
+mod cell;
+mod files;
+mod table;
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use crate::roles::{Role, init};
+pub use cell::{of, of_charon};
+pub use table::Row;
+
+/// The variable by which `init` tells that each role gets a user of its own.
+pub const USERS: &str = "SBC_USERS";
+
+/// Goes into the jail of `role`, before it has read anything or started a
+/// thread. There is no way back, and its children are in it as well.
+///
+/// # Errors
+/// When a gate does not close; the role must not run then.
+pub fn enter(role: Role) -> anyhow::Result<()> {
+    let is_set = |variable| std::env::var_os(variable).is_some();
+    let cell = if is_set(USERS) {
+        cell::with_folders(role)
+    } else if is_set(init::NETWORK) {
+        cell::of(role)
+    } else {
+        None
+    };
+    let kept = cell.map_or(CapabilitySet::empty(), |cell| cell.capabilities);
+    bound(kept);
+    match cell {
+        Some(cell) => cell.enter().context("cannot become its user")?,
+        None => drop_capabilities().context("capabilities stay")?,
+    }
+    rustix::thread::set_no_new_privs(true).context("new privileges stay possible")?;
+    let Some(row) = Row::of(role) else {
+        return Ok(());
+    };
+    files::confine(&row).context("the files stay open")?;
+    calls::confine(&row).context("the system calls stay open")
+}
+
+/// Returns the user who writes secrets, where each role has one.
+#[must_use]
+pub fn writer_of_secrets() -> Option<u32> {
+    cell::with_folders(Role::Console).map(|cell| cell.user)
+}
+
+/// Takes from the process, and from all it could ever start, what nobody of it
+/// needs. Without the right to do so there is nothing to take.
+fn bound(kept: CapabilitySet) {
+    for capability in CapabilitySet::all().difference(kept).iter() {
+        let _unknown_or_not_ours = rustix::thread::remove_capability_from_bounding_set(capability);
+    }
+}
+
+fn drop_capabilities() -> io::Result<()> {
+    let none = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    Ok(rustix::thread::set_capabilities(None, none)?)
+}
+
+/// Makes the folders that roles write to, and gives them to their users, if each
+/// role is to have one; `place` is asked for what a variable says.
+///
+/// # Errors
+/// When one cannot be made or given away.
+pub fn prepare(place: impl Fn(&str) -> Option<PathBuf>) -> io::Result<()> {
+    if place(USERS).is_none() {
+        return Ok(());
+    }
+    for row in Row::all() {
+        let user = cell::with_folders(row.role).map(|cell| cell.user);
+        for (folder, _) in row.folders(&place).iter().filter(|(_, writes)| *writes) {
+            std::fs::create_dir_all(folder)?;
+            std::os::unix::fs::chown(folder, user, user)?;
+        }
+    }
+    // All write the diary, by descriptors from before the jail; the console reads it.
+    let diary = place(init::STATE).map(|state| state.join(crate::diary::FILE));
+    match diary.filter(|diary| diary.exists()) {
+        Some(diary) => std::os::unix::fs::chown(diary, writer_of_secrets(), None),
+        None => Ok(()),
+    }
+}
+
+/// Returns a variable's path.
+fn from_environment(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from)
+}
+
+/// Returns the folder of a path; a bare name lies where we are.
+fn folder_of(path: &Path) -> PathBuf {
+    let parent = path.parent().map(Path::as_os_str).unwrap_or_default();
+    PathBuf::from(if parent.is_empty() {
+        OsStr::new(".")
+    } else {
+        parent
+    })
+}
+
+#[cfg(test)]
+mod tests;
