@@ -260,3 +260,49 @@ fn a_safe_commit_goes_back_when_its_login_ends() {
     node.until(SOON, |node| !node.answer("show users").contains("cli"));
     assert_eq!(limit(&node), "8");
 }
+
+#[test]
+fn a_commit_waits_for_its_time_and_can_be_taken_back() {
+    let node = Node::start("waits", 53);
+    let said = node.follows(
+        "configure\nset trunk itsp-a max-simultaneous-calls 5\ncommit at 23:59 comment night\nstatus\ncommit at 23:58\ncommit cancel\ncommit cancel\ncommit at 25:00\n",
+    );
+    assert!(
+        said.contains("23:59:00 UTC; 'commit cancel' takes it back"),
+        "{said}"
+    );
+    assert!(said.contains("a commit waits until "), "{said}");
+    assert!(said.contains("SBC-3011: a commit waits until"), "{said}");
+    assert!(said.contains("23:59:00 UTC is taken back"), "{said}");
+    assert!(said.contains("SBC-3017: no commit waits"), "{said}");
+    assert!(said.contains("a time is 23:30"), "{said}");
+    assert_eq!(limit(&node), "3");
+    // The same over the API, with a moment that comes soon.
+    let toml = node
+        .answer("show configuration")
+        .replace("max-simultaneous-calls = 3", "max-simultaneous-calls = 7");
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let at = since.unwrap().as_secs() + 3;
+    let put = serde_json::json!({ "toml": toml, "base": 1, "at": at, "comment": "night" });
+    assert!(
+        node.asks_api(&[("config.put", &put.to_string())])
+            .contains("\"at\":")
+    );
+    assert_eq!(limit(&node), "3");
+    node.until(SOON, |node| limit(node) == "7");
+    assert!(
+        node.answer("show audit | json")
+            .contains("that waited is live: revision 2")
+    );
+    assert!(node.answer("show rollback").contains("night"));
+    // Over another revision than its own it is refused, and says so.
+    let at = at + 6;
+    let put = serde_json::json!({ "toml": toml, "base": 1, "at": at });
+    assert!(
+        node.asks_api(&[("config.put", &put.to_string())])
+            .contains("\"at\":")
+    );
+    node.until(SOON, |node| {
+        node.answer("show audit | json").contains("SBC-3013")
+    });
+}

@@ -13,6 +13,7 @@ mod newcomer;
 mod node;
 mod peer;
 mod pty;
+mod reach;
 mod shows;
 mod transcript;
 mod wire;

@@ -61,6 +61,8 @@ pub struct Network {
 pub enum Wish {
     /// Ends a call on both sides.
     Clear { call: u32 },
+    /// Asks this peer for its options, without waiting for their turn.
+    Ask { peer: sbc_config::PeerName },
     /// No new calls to or from this peer until further notice.
     Drain {
         peer: sbc_config::PeerName,

@@ -41,8 +41,11 @@ pub struct Peer {
     /// Calls it was offered, and those it answered.
     pub attempts: u64,
     pub answered: u64,
-    /// The latest OPTIONS took this long; none was answered yet if absent.
+    /// The latest OPTIONS took this long; it was not answered if absent.
     pub options_ms: Option<u64>,
+    /// An OPTIONS of ours is in the air.
+    #[serde(default)]
+    pub asking: bool,
 }
 
 /// One cap, as a line of `show limits`.

@@ -31,6 +31,8 @@ pub struct Live {
     pub document: Document,
     /// Seconds until it goes back by itself.
     pub back_in: Option<u64>,
+    /// When a commit that waits becomes live, in seconds since 1970.
+    pub at: Option<u64>,
 }
 
 /// Returns the live configuration.
@@ -48,6 +50,7 @@ pub fn live(session: &mut Session) -> Result<Live, String> {
         revision: answer.get("revision").and_then(Value::as_u64).unwrap_or(0),
         document: Document::from_toml(text).map_err(|why| why.to_string())?,
         back_in: answer.get("back_in_secs").and_then(Value::as_u64),
+        at: answer.get("at").and_then(Value::as_u64),
     })
 }
 
@@ -206,6 +209,38 @@ pub struct Wish {
     /// Minutes until it goes back by itself.
     pub confirm: Option<u64>,
     pub comment: String,
+    /// When it is to become live, in seconds since 1970; at once if absent.
+    pub at: Option<u64>,
+}
+
+/// Returns the moment that `23:30` (the next one) or `2026-12-24T23:30` means, in
+/// seconds since 1970; nothing if it is none or over.
+#[must_use]
+pub fn moment_of(text: &str, now: u64) -> Option<u64> {
+    const DAY: u64 = 86_400;
+    let (date, time) = match text.split_once('T') {
+        Some((date, time)) => (Some(date), time),
+        None => (None, text),
+    };
+    let (hours, minutes) = time.split_once(':')?;
+    let (hours, minutes): (u64, u64) = (hours.parse().ok()?, minutes.parse().ok()?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let of_day = hours * 3600 + minutes * 60;
+    let at = match date {
+        None => {
+            let today = now / DAY * DAY + of_day;
+            if today > now { today } else { today + DAY }
+        }
+        Some(date) => {
+            // The day whose date reads so; a year ahead is far enough.
+            let days = (now / DAY)..=(now / DAY + 366);
+            let is = |day: &u64| super::moment(day * DAY).get(..10) == Some(date);
+            days.into_iter().find(is)? * DAY + of_day
+        }
+    };
+    (at > now).then_some(at)
 }
 
 /// Makes the candidate live.
@@ -248,6 +283,7 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
                 "confirm": minutes.map(|minutes| minutes * 60),
                 "comment": wish.comment,
                 "safe": safe,
+                "at": wish.at,
             }),
         );
         let answer = match answer {
@@ -278,6 +314,10 @@ fn upload(session: &mut Session, text: &str) -> Result<(), String> {
 
 fn live_now(session: &mut Session, answer: &Value, document: Document) -> String {
     let number = |field| answer.get(field).and_then(Value::as_u64);
+    if let Some(at) = number("at") {
+        let at = super::moment(at);
+        return format!("it becomes live at {at} UTC; 'commit cancel' takes it back\n");
+    }
     let revision = number("revision").unwrap_or(0);
     if let Some(candidate) = &mut session.candidate {
         candidate.base = document.clone();
@@ -327,4 +367,29 @@ pub fn load(candidate: &mut Candidate, text: &str, over: bool) -> Result<(), Str
     }
     candidate.document = next;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::moment_of;
+
+    #[test]
+    fn a_time_is_the_next_one_or_the_one_of_a_date() {
+        // 2026-11-25 14:30:00 UTC.
+        let now = 1_795_617_000;
+        let said = |text| moment_of(text, now).map(crate::cli::moment);
+        assert_eq!(said("23:30").unwrap(), "2026-11-25 23:30:00");
+        assert_eq!(said("14:30").unwrap(), "2026-11-26 14:30:00");
+        assert_eq!(said("2026-12-24T23:30").unwrap(), "2026-12-24 23:30:00");
+        for wrong in [
+            "",
+            "24:00",
+            "12",
+            "2026-11-25T14:30",
+            "2026-02-30T10:00",
+            "2020-01-01T00:00",
+        ] {
+            assert_eq!(said(wrong), None, "{wrong}");
+        }
+    }
 }

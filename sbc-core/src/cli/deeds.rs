@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::configure::{self, CONFIRM_MAX, Candidate, Wish};
+use super::echo::COUNT;
 use super::editor::help_for;
 use super::grammar::{Mode, ROWS};
 use super::here::Here;
@@ -50,6 +51,10 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
             .map(|()| String::new()),
         Here::ShowLive => show_live(session, words, pipes),
         Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
+        Here::Ping => {
+            super::echo::ping(text(words, "host"), number(words, "count").unwrap_or(COUNT))
+        }
+        Here::Traceroute => super::echo::traceroute(text(words, "host")),
         Here::Setup => super::wizard::run(session),
         Here::SecretSet => secret(session, words),
         Here::UserPassword => password(session, words),
@@ -68,7 +73,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Help => Ok(help(session.mode(), text(words, "topic"))),
         Here::Explain => explain(text(words, "code")),
         Here::Run => return session.line_in(Mode::Operational, text(words, "command")),
-        Here::Commit | Here::CommitConfirmed => commit(session, here, words),
+        Here::CommitCancel => cancel(session),
+        Here::Commit | Here::CommitConfirmed | Here::CommitAt => commit(session, here, words),
         Here::Confirm => confirm(session),
         Here::Status => status(session),
         Here::Compare => compare(session, words),
@@ -219,7 +225,31 @@ fn commit(session: &mut Session, here: Here, words: &Words) -> Result<String, St
         ));
     }
     let comment = text(words, "text").trim_matches(['"', '\'']).to_owned();
-    configure::commit(session, &Wish { confirm, comment })
+    let at = match here {
+        Here::CommitAt => {
+            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            let at = configure::moment_of(text(words, "time"), now);
+            Some(at.ok_or("a time is 23:30, or 2026-12-24T23:30, in UTC and not yet over")?)
+        }
+        _ => None,
+    };
+    let wish = Wish {
+        confirm,
+        comment,
+        at,
+    };
+    configure::commit(session, &wish)
+}
+
+fn cancel(session: &mut Session) -> Result<String, String> {
+    let answer = session.client.ask("config.cancel", &Value::Null);
+    let answer = answer.map_err(|why| why.to_string())?;
+    let at = answer.get("at").and_then(Value::as_u64).unwrap_or(0);
+    Ok(format!(
+        "the commit of {} UTC is taken back\n",
+        super::moment(at)
+    ))
 }
 
 fn confirm(session: &mut Session) -> Result<String, String> {
@@ -235,6 +265,9 @@ fn status(session: &mut Session) -> Result<String, String> {
         Some(secs) => format!("goes back in {secs} s unless confirmed"),
         None => "confirmed".to_owned(),
     };
+    let waits = live.at.map_or_else(String::new, |at| {
+        format!("a commit waits until {} UTC\n", super::moment(at))
+    });
     let own = session.candidate.as_ref().map_or(String::new(), |own| {
         let changed = if own.is_changed() {
             "changed"
@@ -243,7 +276,10 @@ fn status(session: &mut Session) -> Result<String, String> {
         };
         format!("candidate: from revision {}, {changed}\n", own.revision)
     });
-    Ok(format!("live: revision {}, {back}\n{own}", live.revision))
+    Ok(format!(
+        "live: revision {}, {back}\n{waits}{own}",
+        live.revision
+    ))
 }
 
 fn revision(session: &mut Session, revision: u64) -> Result<Document, String> {

@@ -8,6 +8,7 @@ mod capture;
 mod configure;
 mod deeds;
 pub mod docs;
+mod echo;
 mod editor;
 mod foreign;
 pub mod form;

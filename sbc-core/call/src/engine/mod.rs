@@ -416,6 +416,15 @@ impl Engine {
     fn operate(&mut self, wish: &Wish) {
         match wish {
             Wish::Clear { call } => self.with_call(*call, Call::clear),
+            Wish::Ask { peer } => {
+                let place = self.desk.peers.place(peer);
+                let known = place.and_then(|place| self.desk.peers.get_mut(place));
+                let is_asked = known.is_some_and(|peer| peer.asked.is_some());
+                if let Some(place) = place.filter(|_| !is_asked) {
+                    self.ask(place);
+                    self.listen(None);
+                }
+            }
             Wish::Drain { peer, on } => {
                 let place = self.desk.peers.place(peer);
                 if let Some(peer) = place.and_then(|place| self.desk.peers.get_mut(place)) {

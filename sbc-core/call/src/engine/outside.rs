@@ -317,6 +317,7 @@ impl Engine {
         let now = self.desk.now;
         if let Some(peer) = self.desk.peers.get_mut(place) {
             peer.asked = None;
+            peer.round_trip = None;
             peer.health.note(now, Event::Missed);
         }
     }

@@ -158,7 +158,10 @@ impl Peers {
 
     /// Returns when the next peer is to be asked, or has been silent for too long.
     pub fn next_wakeup(&self) -> Option<Instant> {
-        let watched = self.all.iter().filter(|peer| peer.watched);
+        let watched = self
+            .all
+            .iter()
+            .filter(|peer| peer.watched || peer.asked.is_some());
         let moment = |peer: &Neighbour| match peer.asked {
             Some((_, since)) => since + ANSWERS_WITHIN,
             None => peer.health.due(),

@@ -78,6 +78,7 @@ impl Engine {
                 limit: peer.limits.calls,
                 attempts: peer.attempts,
                 answered: peer.answered,
+                asking: peer.asked.is_some(),
                 options_ms: peer
                     .round_trip
                     .map(|trip| u64::try_from(trip.as_millis()).unwrap_or(u64::MAX)),

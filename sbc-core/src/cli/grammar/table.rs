@@ -10,7 +10,7 @@ use super::{Mode, Role, Row};
 
 const CALLS: &str =
     "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b silent:s}]";
-const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n?}]";
+const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n? asking:b}]";
 const LADDER: &str = "{call:n id:s peers:[{name:s place:s}] rungs:[{at:{secs:n nanos:n} side:s ours:b what:s sdp:b note:s message:s}] more:n end:s diagnosis:s}";
 const DONE: &str = "{done:s}";
 const REVISIONS: &str =
@@ -302,9 +302,24 @@ pub const ROWS: &[Row] = &[
         "",
         "interfaces, again and again",
     ),
-    run("ping HOST", Later, "", "ask a host for an echo"),
-    run("traceroute HOST", Later, "", "the way to a host"),
-    run("test options PEER", Later, "", "ask a peer for its options"),
+    run(
+        "ping HOST [count COUNT]",
+        Act::Here(Here::Ping),
+        "",
+        "ask a host for an echo, five times if nobody says how often",
+    ),
+    run(
+        "traceroute HOST",
+        Act::Here(Here::Traceroute),
+        "",
+        "the routers on the way to a host",
+    ),
+    run(
+        "test options PEER",
+        Ask("peers.ask", views::facts),
+        "{peer:s answered:b options_ms:n? state:s}",
+        "ask a peer for its options, and wait for the answer",
+    ),
     run(
         "test call from MEDIATION to NUMBER",
         Later,
@@ -499,6 +514,16 @@ pub const ROWS: &[Row] = &[
         "make the candidate live, and keep it",
     ),
     edit("commit check", Here::Validate, "check the candidate"),
+    edit(
+        "commit at TIME [comment TEXT...]",
+        Here::CommitAt,
+        "make it live at 23:30, or at 2026-12-24T23:30, UTC",
+    ),
+    edit(
+        "commit cancel",
+        Here::CommitCancel,
+        "take back a commit that waits for its time",
+    ),
     edit(
         "commit confirmed [MINUTES] [comment TEXT...]",
         Here::CommitConfirmed,

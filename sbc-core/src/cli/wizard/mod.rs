@@ -158,6 +158,7 @@ fn offer(session: &mut Session, answers: &Answers) -> Result<Offered, String> {
     let wish = Wish {
         confirm: Some(MINUTES),
         comment: "first boot".to_owned(),
+        at: None,
     };
     let committed = configure::commit(session, &wish);
     session.candidate = None;

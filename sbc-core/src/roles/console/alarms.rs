@@ -318,6 +318,7 @@ mod tests {
             attempts: 0,
             answered: 0,
             options_ms: None,
+            asking: false,
         }
     }
 

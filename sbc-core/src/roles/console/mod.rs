@@ -6,6 +6,7 @@ mod alarms;
 mod audit;
 mod caller;
 mod history;
+mod later;
 mod log;
 mod login;
 mod operations;
@@ -138,6 +139,7 @@ async fn watch(room: Rc<Room>) {
     };
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
+        later::look(&room).await;
         if room.log.make_room().is_err() {
             tracing::warn!("the diary cannot be cut");
         }

@@ -20,12 +20,13 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 11] = [
+const OTHERS: [(&str, Role); 12] = [
     ("config.live", Role::Monitor),
     ("config.status", Role::Monitor),
     ("config.revision", Role::Operator),
     ("config.part", Role::Admin),
     ("config.back", Role::Admin),
+    ("config.cancel", Role::Admin),
     ("config.put", Role::Admin),
     ("config.lock", Role::Admin),
     ("config.unlock", Role::Admin),
@@ -35,7 +36,7 @@ const OTHERS: [(&str, Role); 11] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 12] = [
+const AUDITED: [&str; 14] = [
     "calls.clear",
     "calls.reveal",
     "history.reveal",
@@ -44,6 +45,8 @@ const AUDITED: [&str; 12] = [
     "config.put",
     "config.confirm",
     "config.back",
+    "config.cancel",
+    "peers.ask",
     "secrets.set",
     "secrets.delete",
     "users.password",
@@ -174,6 +177,7 @@ async fn act(
         "support.contents" => Ok(json!(super::support::CONTENTS)),
         "support.bundle" => super::support::bundle(room).await,
         "config.check" => check(room).await,
+        "peers.ask" => ask_peer(room, text("peer")).await,
         _ if operation.starts_with("config.") => config(room, caller, operation, arguments).await,
         "calls.show" => room
             .signal(operation, arguments)
@@ -198,6 +202,33 @@ fn without_messages(mut ladder: Value) -> Value {
         }
     }
     ladder
+}
+
+/// Asks a peer for its options and waits for what comes of it.
+async fn ask_peer(room: &Rc<Room>, name: &str) -> Answered {
+    /// Longer than the node itself waits for such an answer.
+    const WITHIN: std::time::Duration = std::time::Duration::from_secs(8);
+    const TICK: std::time::Duration = std::time::Duration::from_millis(50);
+    let mut asked = Map::new();
+    asked.insert("peer".to_owned(), json!(name));
+    room.signal("peers.ask", &asked).await?;
+    let until = std::time::Instant::now() + WITHIN;
+    loop {
+        tokio::time::sleep(TICK).await;
+        let peers = room.signal("peers.list", &Map::new()).await?;
+        let rows = peers.as_array().into_iter().flatten();
+        let row = rows.into_iter().find(|row| row["name"] == name);
+        let row = row.ok_or_else(|| no("SBC-3003", "no such peer"))?;
+        if row["asking"] == false || std::time::Instant::now() > until {
+            let took = row.get("options_ms").and_then(Value::as_u64);
+            return Ok(json!({
+                "peer": name,
+                "answered": took.is_some() && row["asking"] == false,
+                "options_ms": took,
+                "state": row["state"],
+            }));
+        }
+    }
 }
 
 fn password(room: &Room, user: &str, password: &str) -> Answered {
@@ -260,8 +291,18 @@ async fn config(
             .unwrap_or_default()
     };
     match operation {
-        "config.live" => room.order(ConfigOrder::Live).await,
+        "config.live" => {
+            let mut answer = room.order(ConfigOrder::Live).await?;
+            if let Some(answer) = answer.as_object_mut() {
+                answer.insert("at".to_owned(), json!(room.later.borrow().at()));
+            }
+            Ok(answer)
+        }
         "config.status" => room.order(ConfigOrder::Status).await,
+        "config.cancel" => match room.later.borrow_mut().cancel() {
+            Some(at) => Ok(json!({ "at": at })),
+            None => Err(no("SBC-3017", "no commit waits for its time")),
+        },
         "config.confirm" => room.order(ConfigOrder::Confirm).await,
         "config.back" => {
             let live = room.revision.get();
@@ -304,6 +345,9 @@ async fn config(
                 channel: caller.line.clone(),
                 comment: text("comment").to_owned(),
             };
+            if let Some(at) = arguments.get("at").and_then(Value::as_u64) {
+                return super::later::keep(room, at, whole, order);
+            }
             let answer = put(room, &whole, order).await?;
             let safe = arguments.get("safe").and_then(Value::as_bool) == Some(true);
             let revision = answer.get("revision").and_then(Value::as_u64);
@@ -337,7 +381,8 @@ pub async fn replace(room: &Rc<Room>, caller: &Caller, text: &str, comment: &str
     put(room, text, order).await
 }
 
-async fn put(room: &Rc<Room>, text: &str, order: ConfigOrder) -> Answered {
+/// Makes `text` live as `order` says.
+pub async fn put(room: &Rc<Room>, text: &str, order: ConfigOrder) -> Answered {
     // Pages of two callers must not mix.
     let _turn = room.turn.lock().await;
     let before = Document::from_toml(&room.text.borrow());

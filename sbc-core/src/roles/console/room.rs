@@ -47,6 +47,8 @@ pub struct Room {
     pub lockout: RefCell<Lockout>,
     pub secrets: Secrets,
     pub log: super::log::Log,
+    /// A commit that waits for its time.
+    pub later: RefCell<super::later::Later>,
     /// Who is in: user, role, line, since, last word.
     pub logins: RefCell<BTreeMap<u64, Login>>,
     /// When and where each user was here last.
@@ -105,6 +107,7 @@ impl Room {
             network: RefCell::default(),
             lockout: RefCell::default(),
             log: super::log::Log(state.clone()),
+            later: RefCell::default(),
             secrets: Secrets(state.map(|state| state.join("secrets"))),
             logins: RefCell::default(),
             editor: Cell::new(None),

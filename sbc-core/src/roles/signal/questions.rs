@@ -88,6 +88,7 @@ fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
         "calls.show" => show(desk, &arguments),
         "calls.clear" => clear(desk, &arguments),
         "peers.list" => Ok(json!(desk.look(sbc_call::Engine::peers))),
+        "peers.ask" => ask(desk, &arguments),
         "peers.drain" => drain(desk, &arguments),
         "limits.list" => Ok(json!(limits(desk))),
         "counters.list" => Ok(json!(counters(desk))),
@@ -165,6 +166,24 @@ fn clear(desk: &Rc<Desk>, arguments: &Value) -> Answered {
     }
     desk.handle(Input::Operator(Wish::Clear { call }));
     Ok(json!({ "cleared": call }))
+}
+
+/// Asks a peer for its options; what comes of it is in `peers.list`.
+fn ask(desk: &Rc<Desk>, arguments: &Value) -> Answered {
+    let name = arguments
+        .get("peer")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let peers = desk.look(sbc_call::Engine::peers);
+    let known = peers.iter().find(|peer| peer.name == name);
+    let known = known.ok_or_else(|| ("SBC-3003", format!("no peer {name:?}")))?;
+    let name = sbc_config::Name::new(name).ok_or(("SBC-3002", "no name".to_owned()))?;
+    let peer = match known.kind.as_str() {
+        "trunk" => sbc_config::PeerName::Trunk(name),
+        _ => sbc_config::PeerName::Mediation(name),
+    };
+    desk.handle(Input::Operator(Wish::Ask { peer }));
+    Ok(json!({ "asked": true }))
 }
 
 fn drain(desk: &Rc<Desk>, arguments: &Value) -> Answered {
