@@ -111,7 +111,7 @@ impl Hands {
             Step::LoadTables(tables) => self.load(tables).await,
             Step::RemoveTable { family, name } => self.remove_table(*family, name).await,
             Step::CreateLink { link, table } => self.create(link, table.as_ref()).await,
-            Step::RemoveLink { link, .. } => self.remove_link(&link.name).await,
+            Step::RemoveLink { link, .. } => self.remove_with_tables(&link.name).await,
             Step::SetMtu { link, mtu, .. } => {
                 let index = self.index(link).await?;
                 self.netlink.set_mtu(link, index, *mtu).await
@@ -167,7 +167,7 @@ impl Hands {
         loaded.map_err(KernelError::from)
     }
 
-    async fn remove_table(&self, family: Family, name: &str) -> Result<(), KernelError> {
+    pub(crate) async fn remove_table(&self, family: Family, name: &str) -> Result<(), KernelError> {
         let (family, name) = words(family, name);
         if self.nft.text_of(family, name).await?.is_none() {
             // It went with the device it hung on.

@@ -9,6 +9,8 @@
     reason = "this whole target is a test, helpers included"
 )]
 
+mod attack;
+mod commits;
 mod peer;
 mod stage;
 mod tunnel;

@@ -1,6 +1,7 @@
 //! What the tests have in common: a node in a guest on a trunk of the switch, and
 //! telephones in namespaces on its VLANs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct Stage {
     /// The node's second card, without tags.
     pub outer: Option<Place>,
     pub net: Net,
+    /// The hardware address of the trunk's card.
+    pub mac: [u8; 6],
     /// The supervisor's pid in its guest.
     pub pid: u32,
 }
@@ -69,7 +72,7 @@ impl Stage {
         }
         let mut planned = Guest::plan(&tools, "node", &folder(test)).expect("a guest");
         planned.file("usr/bin/sbc", sbc());
-        planned.card(&trunk.socket);
+        let mac = planned.card(&trunk.socket);
         let outer = outer.map(|vlan| switch.access("outer", vlan).expect("a cable"));
         if let Some(outer) = &outer {
             planned.card(&outer.socket);
@@ -82,6 +85,7 @@ impl Stage {
             trunk,
             outer,
             net,
+            mac,
             pid: 0,
         })
     }
@@ -140,6 +144,37 @@ impl Stage {
         ended.output + &ended.errors
     }
 
+    /// Says lines to the node's console and returns what it said to all of them.
+    pub fn follows(&mut self, lines: &str) -> String {
+        let words = ["sbc", "cli", "--api", "/run/sbc/api"];
+        let ended = self.node.run_for(PATIENCE, lines, &words);
+        let ended = ended.expect("a guest that answers");
+        ended.output + &ended.errors
+    }
+
+    /// Returns the hardware address of a host.
+    pub fn mac_of(&self, place: &str) -> [u8; 6] {
+        let mut command = self.net.command(place, "cat");
+        let output = command.arg("/sys/class/net/eth0/address").output();
+        mac(&String::from_utf8(output.expect("cat").stdout).expect("text"))
+    }
+
+    /// Returns the counters of the node's rules: table and name, packets.
+    pub fn counters(&mut self) -> BTreeMap<(String, String), u64> {
+        let text = self.node.ok("nft -j list counters").expect("counters");
+        let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let rows = read["nftables"].as_array().expect("a list").clone();
+        let rows = rows
+            .into_iter()
+            .filter_map(|row| row.get("counter").cloned());
+        let word = |row: &serde_json::Value, key: &str| row[key].as_str().expect("text").to_owned();
+        rows.map(|row| {
+            let packets = row["packets"].as_u64().expect("a number");
+            ((word(&row, "table"), word(&row, "name")), packets)
+        })
+        .collect()
+    }
+
     /// Returns the pid of a role's latest process, as the log names it.
     pub fn pid_of(&mut self, role: &str) -> u32 {
         let log = self.log();
@@ -191,6 +226,16 @@ pub fn apply_again(stage: &mut Stage) {
     stage.log_until("a second plan", |log| {
         log[before..].contains("network plan steps=0 ")
     });
+}
+
+/// Reads a hardware address.
+pub fn mac(text: &str) -> [u8; 6] {
+    let octets = text
+        .trim()
+        .split(':')
+        .map(|octet| u8::from_str_radix(octet, 16));
+    let octets: Vec<u8> = octets.map(|octet| octet.expect("an octet")).collect();
+    octets.try_into().expect("six octets")
 }
 
 /// Returns the word at `place` of a line.

@@ -101,6 +101,17 @@ impl Hands {
         loaded.map_err(KernelError::from)
     }
 
+    /// Removes a device, and then the tables whose chains hung on it: some kernels
+    /// take them along, others leave them behind.
+    pub(super) async fn remove_with_tables(&self, name: &str) -> Result<(), KernelError> {
+        let tables = self.hanging_on(name).await?;
+        self.remove_link(name).await?;
+        for (family, table) in tables {
+            self.remove_table(family, &table).await?;
+        }
+        Ok(())
+    }
+
     /// Removes a device. Nothing leaves by it from the first word on.
     pub(super) async fn remove_link(&self, name: &str) -> Result<(), KernelError> {
         let Ok(index) = self.index(name).await else {

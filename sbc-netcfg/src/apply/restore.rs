@@ -50,7 +50,10 @@ impl Hands {
     }
 
     /// Returns the tables with a chain on a device.
-    async fn hanging_on(&self, link: &str) -> Result<Vec<(Family, String)>, KernelError> {
+    pub(super) async fn hanging_on(
+        &self,
+        link: &str,
+    ) -> Result<Vec<(Family, String)>, KernelError> {
         let tables = self.nft.tables().await?;
         let hangs = |table: &sbc_plan::observed::ObservedTable| {
             let mut hooks = table.chains.iter().filter_map(|chain| chain.hook.as_ref());

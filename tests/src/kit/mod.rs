@@ -10,6 +10,7 @@ pub mod lossy;
 pub mod net;
 pub mod node;
 pub mod phone;
+pub mod probe;
 pub mod sip;
 pub mod slam;
 pub mod spray;

@@ -32,6 +32,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["probe", rest @ ..] => crate::kit::probe::run(rest),
         ["knock", rest @ ..] => crate::kit::knock::run(rest),
         ["lossy", rest @ ..] => crate::kit::lossy::run(rest),
         ["spray", rest @ ..] => crate::kit::spray::run(rest),
