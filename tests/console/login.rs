@@ -155,6 +155,9 @@ fn a_planted_secret_is_in_no_answer_and_no_log() {
     ] {
         assert!(!node.answer(line).contains(planted), "{line}");
     }
+    node.until(SOON, |node| {
+        node.answer("show alarms").contains("secrets-plain")
+    });
     // A role that crashes leaves a line in the log, and no memory of its own.
     assert!(node.crashes("console"));
     node.until(SOON, |node| {

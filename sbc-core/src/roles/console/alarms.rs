@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 10] = [
+pub const KINDS: [Kind; 16] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -82,6 +82,42 @@ pub const KINDS: [Kind; 10] = [
         meaning: "the cable of an interface is out",
         look: "show alarms",
     },
+    Kind {
+        id: "quality",
+        severity: "minor",
+        meaning: "calls of a peer sound poor over some minutes",
+        look: "show call history",
+    },
+    Kind {
+        id: "one-way",
+        severity: "major",
+        meaning: "a side was not heard on two answered calls within ten minutes",
+        look: "show call history",
+    },
+    Kind {
+        id: "emergency-call",
+        severity: "notice",
+        meaning: "somebody called for help; each call is told for ten minutes",
+        look: "show call history",
+    },
+    Kind {
+        id: "secrets-plain",
+        severity: "warning",
+        meaning: "secrets lie on the disk in clear: nothing seals them",
+        look: "show secrets",
+    },
+    Kind {
+        id: "disk",
+        severity: "minor",
+        meaning: "the disk of the node fills; major when it is nearly full",
+        look: "show system",
+    },
+    Kind {
+        id: "memory",
+        severity: "minor",
+        meaning: "memory runs out; major when hardly any is left",
+        look: "show system",
+    },
 ];
 
 /// One alarm that is raised.
@@ -109,6 +145,39 @@ pub struct Facts {
     pub network: Network,
     /// A peer counts as down after this many seconds.
     pub down_after: u64,
+    /// What others found worth an alarm.
+    pub others: Vec<Fact>,
+}
+
+/// Something that is worth an alarm as long as it is found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fact {
+    pub id: &'static str,
+    pub subject: String,
+    pub text: String,
+    /// In place of that of its kind.
+    pub severity: Option<&'static str>,
+}
+
+impl Fact {
+    /// Returns a fact as bad as its kind is.
+    pub fn new(id: &'static str, subject: &str, text: String) -> Self {
+        Self {
+            id,
+            subject: subject.to_owned(),
+            text,
+            severity: None,
+        }
+    }
+
+    /// Returns the same, as bad as `severity` says.
+    #[must_use]
+    pub fn with_severity(self, severity: &'static str) -> Self {
+        Self {
+            severity: Some(severity),
+            ..self
+        }
+    }
 }
 
 /// All alarms of the node.
@@ -139,6 +208,10 @@ impl Alarms {
         if facts.audit_unwritten > 0 {
             let text = format!("{} records", facts.audit_unwritten);
             self.raise(now, "log-loss", "audit", None, text, &mut news);
+        }
+        for fact in &facts.others {
+            let text = fact.text.clone();
+            self.raise(now, fact.id, &fact.subject, fact.severity, text, &mut news);
         }
         let (stay, gone): (Vec<_>, Vec<_>) = self.raised.drain(..).partition(|alarm| alarm.seen);
         self.raised = stay;

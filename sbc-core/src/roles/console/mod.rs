@@ -5,10 +5,12 @@
 mod alarms;
 mod audit;
 mod caller;
+mod ended;
 mod history;
 mod later;
 mod log;
 mod login;
+mod machine;
 mod operations;
 mod room;
 mod secrets;
@@ -137,6 +139,7 @@ async fn watch(room: Rc<Room>) {
         in_hand: std::env::var_os(NETWORK).is_some(),
         ..alarms::Facts::default()
     };
+    let mut ended = ended::Ended::new(room.books());
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
         later::look(&room).await;
@@ -149,12 +152,16 @@ async fn watch(room: Rc<Room>) {
         if let (Ok(peers), Ok(limits), Ok(live)) = (
             room.signal("peers.list", &none).await,
             room.signal("limits.list", &none).await,
-            room.order(crate::ipc::ConfigOrder::Live).await,
+            room.order(crate::ipc::ConfigOrder::Status).await,
         ) {
             facts.peers = serde_json::from_value(peers).unwrap_or_default();
             facts.limits = serde_json::from_value(limits).unwrap_or_default();
             facts.back_in = live.get("back_in_secs").and_then(Value::as_u64);
         }
+        ended.look(now());
+        facts.others = ended.facts(now(), &room.node.borrow().alarms.quality);
+        facts.others.extend(room.secrets.plain());
+        facts.others.extend(machine::facts(room.state()));
         facts.network = room.network.borrow().clone();
         for news in room.alarms.borrow_mut().look(now(), &facts) {
             tracing::warn!("{news}");

@@ -270,6 +270,16 @@ impl Room {
         each.collect()
     }
 
+    /// Returns where the records of calls are written.
+    pub fn books(&self) -> Option<PathBuf> {
+        self.books.clone()
+    }
+
+    /// Returns the folder of what outlives the node's processes.
+    pub fn state(&self) -> Option<&std::path::Path> {
+        self.log.0.as_deref()
+    }
+
     /// Returns the records of calls that ended, the latest first.
     pub fn records(&self) -> Vec<Record> {
         history::records(self.books.as_deref())

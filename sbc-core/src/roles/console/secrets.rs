@@ -73,6 +73,15 @@ impl Secrets {
         found
     }
 
+    /// Returns that secrets lie in clear, if there are any; hashes of passwords
+    /// are none.
+    pub fn plain(&self) -> Option<super::alarms::Fact> {
+        let names = self.names().into_iter();
+        let count = names.filter(|(name, _)| !name.starts_with("user/")).count();
+        let text = format!("{count} secrets are not sealed");
+        (count > 0).then(|| super::alarms::Fact::new("secrets-plain", "", text))
+    }
+
     /// Returns the same for the console.
     pub fn list(&self) -> Value {
         let each = self.names().into_iter();
