@@ -95,6 +95,25 @@ fn the_question_mark_helps_and_the_tab_completes() {
     pty.waits(from, "<enter>", SOON).unwrap();
     pty.waits(from, "what was counted of the media", SOON)
         .unwrap();
+    // Names of the file are known, those of the candidate as well.
+    let from = pty.seen.len();
+    pty.types(b"\x15show calls trunk it\t\r", 11_520).unwrap();
+    pty.waits(from, "show calls trunk itsp-a", SOON).unwrap();
+    pty.types(
+        b"configure\rset site north max-simultaneous-calls 3\r",
+        11_520,
+    )
+    .unwrap();
+    pty.waits(from, "calls 3\r\n", SOON).unwrap();
+    let from = pty.seen.len();
+    pty.types(b"set site n\tmax-simultaneous-calls 4\r", 11_520)
+        .unwrap();
+    pty.waits(from, "set site north ", SOON).unwrap();
+    let from = pty.seen.len();
+    pty.types(b"set mediation ?", 11_520).unwrap();
+    pty.waits(from, "a mediation of the file", SOON).unwrap();
+    pty.types(b"\x15discard\rexit\r", 11_520).unwrap();
+    pty.waits(from, "lab> ", SOON).unwrap();
     // A question mark in quotes is a character.
     pty.types(b"\x15explain 'what?'\r", 11_520).unwrap();
     pty.waits(from, "there is no code what?", SOON).unwrap();

@@ -2,6 +2,7 @@
 //! anything, and no byte of the wire ends a login.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +18,8 @@ use rustyline::{
     Cmd, CompletionType, ConditionalEventHandler, Config, Context, Editor, Event, EventContext,
     EventHandler, Helper, KeyCode, KeyEvent, Modifiers, RepeatCount,
 };
+
+use sbc_config::edit::Document;
 
 use super::grammar::{Mode, completions, following};
 use super::pager;
@@ -39,6 +42,8 @@ struct Inner {
     mode: Mutex<Mode>,
     /// The words in front of what is typed, inside `edit`.
     inside: Mutex<String>,
+    /// Names of the file by their kind, for completion.
+    names: Mutex<BTreeMap<&'static str, Vec<String>>>,
     /// When a key was last pressed, in milliseconds since `began`.
     pressed: AtomicU64,
     began: Instant,
@@ -51,6 +56,7 @@ impl Default for Shared {
         Self(Arc::new(Inner {
             mode: Mutex::new(Mode::Operational),
             inside: Mutex::default(),
+            names: Mutex::default(),
             pressed: AtomicU64::new(0),
             began: Instant::now(),
             broken: AtomicBool::new(false),
@@ -67,6 +73,50 @@ impl Shared {
         if let Ok(mut own) = self.0.inside.lock() {
             inside.clone_into(&mut own);
         }
+    }
+
+    /// Notes which names there are.
+    pub fn know(&self, document: &Document) {
+        let each = NAMED.map(|kind| {
+            let mut names = document.names(kind);
+            names.truncate(NAMES_MAX);
+            (kind, names)
+        });
+        if let Ok(mut own) = self.0.names.lock() {
+            *own = BTreeMap::from(each);
+        }
+    }
+
+    /// Returns the names that can stand at the end of `line`, each with its kind.
+    fn names_at(&self, line: &str) -> Vec<(String, &'static str)> {
+        let (mode, inside) = (self.mode(), self.inside());
+        let part = last_word(line);
+        let kinds: Vec<&str> = match file_path(mode, &inside, line) {
+            Some((path, _)) => {
+                let words: Vec<&str> = path.split_whitespace().collect();
+                let kind = NAMED.into_iter().find(|kind| words == [*kind]);
+                kind.into_iter().collect()
+            }
+            None => following(mode, line)
+                .into_iter()
+                .flat_map(|(word, _)| match word.as_str() {
+                    "<trunk>" => vec!["trunk"],
+                    "<mediation>" => vec!["mediation"],
+                    "<peer>" => vec!["trunk", "mediation"],
+                    "<tunnel>" => vec!["tunnel"],
+                    "<user>" => vec!["user"],
+                    _ => Vec::new(),
+                })
+                .collect(),
+        };
+        let Ok(names) = self.0.names.lock() else {
+            return Vec::new();
+        };
+        let known = names.iter().filter(|(kind, _)| kinds.contains(*kind));
+        let each = known.flat_map(|(kind, names)| names.iter().map(move |name| (name, *kind)));
+        each.filter(|(name, _)| name.starts_with(part))
+            .map(|(name, kind)| (name.clone(), kind))
+            .collect()
     }
 
     /// Notes that somebody is there.
@@ -92,6 +142,28 @@ impl Shared {
             .lock()
             .map_or_else(|_| String::new(), |text| text.clone())
     }
+}
+
+/// The kinds of tables that have names.
+const NAMED: [&str; 11] = [
+    "certificate",
+    "interface",
+    "mediation",
+    "numbers",
+    "profile",
+    "route",
+    "site",
+    "trunk",
+    "trust",
+    "tunnel",
+    "user",
+];
+
+/// Names of one kind that are offered; more fill no screen usefully.
+const NAMES_MAX: usize = 200;
+
+fn last_word(line: &str) -> &str {
+    line.rsplit(char::is_whitespace).next().unwrap_or_default()
 }
 
 /// Returns what can follow `line`, with help: words of the tree, and keys of the
@@ -181,10 +253,12 @@ impl Completer for Hand {
                 .into_iter()
                 .map(|(word, _)| word);
             let fits = |word: &String| !word.starts_with('<') && word.starts_with(part);
-            let found: Vec<String> = keys.filter(fits).collect();
+            let mut found: Vec<String> = keys.filter(fits).collect();
+            found.extend(self.0.names_at(line).into_iter().map(|(name, _)| name));
             return Ok((pos - part.len(), spaced(found)));
         }
-        let (start, found) = completions(mode, line);
+        let (start, mut found) = completions(mode, line);
+        found.extend(self.0.names_at(line).into_iter().map(|(name, _)| name));
         Ok((start, spaced(found)))
     }
 }
@@ -216,6 +290,9 @@ impl ConditionalEventHandler for Question {
         let mut text = String::from("?\n");
         for (word, help) in help_for(self.0.mode(), &self.0.inside(), line) {
             text.push_str(&super::two_columns(&word, &help));
+        }
+        for (name, kind) in self.0.names_at(line) {
+            text.push_str(&super::two_columns(&name, &format!("a {kind} of the file")));
         }
         print!("{text}");
         let _closed = std::io::Write::flush(&mut std::io::stdout());

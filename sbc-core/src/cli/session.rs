@@ -77,6 +77,9 @@ impl Session {
         let outcome = self.line_in(self.mode(), line);
         let inside = self.candidate.as_ref().map(|own| own.inside.join(" "));
         self.shared.stand(self.mode(), &inside.unwrap_or_default());
+        if let Some(own) = self.candidate.as_ref().filter(|_| self.interactive) {
+            self.shared.know(&own.document);
+        }
         outcome
     }
 

@@ -91,6 +91,9 @@ pub fn talk(session: &mut Session) -> ExitCode {
         }
     };
     print!("{}", super::banner::text(session));
+    if let Ok(live) = configure::live(session) {
+        shared.know(&live.document);
+    }
     loop {
         if std::mem::take(&mut session.locked) && !super::login::unlock(session) {
             return ExitCode::SUCCESS;
