@@ -62,3 +62,59 @@ fn a_host_is_asked_for_an_echo() {
     pty.waits(from, " answered, ", SOON).unwrap();
     pty.waits(from, "lab> ", SOON).unwrap();
 }
+
+#[test]
+fn packets_of_a_peer_are_recorded_and_leave_as_text() {
+    let name = "packets_of_a_peer_are_recorded_and_leave_as_text";
+    let net = 58;
+    server(net, "486 Busy Here");
+    let carrier = Carrier::open(net);
+    let node = Node::start("packets", net);
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    pty.types(b"capture start c1 peer itsp-a seconds 60\r", 11_520)
+        .unwrap();
+    pty.waits(0, "^C ends it", SOON).unwrap();
+    // The file is there once packets are heard.
+    let path = node.folder.join("state/captures/c1.pcapng");
+    let since = std::time::Instant::now();
+    while !path.exists()
+        && pty
+            .waits(0, "no capture:", Duration::from_millis(50))
+            .is_err()
+    {
+        assert!(since.elapsed() < SOON, "{}", pty.text(0));
+    }
+    if pty.text(0).contains("no capture:") {
+        sbc_tests::skip(name, "this user may not hear packets");
+        return;
+    }
+    assert_eq!(carrier.calls("caught", "+49691234567", b""), 486);
+    let from = pty.seen.len();
+    pty.types(b"\x03", 11_520).unwrap();
+    pty.waits(from, " packets, ", SOON).unwrap();
+    pty.waits(from, "lab> ", SOON).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    let holds = |text: &str| {
+        octets
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(holds("INVITE sip:+49691234567@") && holds("SIP/2.0 486"));
+    // The other side's messages are none of this peer's.
+    assert!(!holds(&format!("SIP/2.0/TCP 127.41.{net}.1")));
+    assert!(node.answer("capture list").contains("c1 "));
+    let text = node.answer("capture show c1");
+    assert!(
+        text.starts_with("begin c1.pcapng ") && text.contains("\nend sha256 "),
+        "{text}"
+    );
+    assert!(node.answer("capture start c1").contains("of that name"));
+    assert!(node.answer("capture start ../x").contains("SBC-3002"));
+    assert!(node.answer("capture show nothing").contains("SBC-3003"));
+    assert!(node.answer("capture delete c1").contains("forgotten"));
+    assert!(
+        node.answer("show audit | json")
+            .contains("captures.begin name=c1 peer=itsp-a")
+    );
+}

@@ -21,12 +21,18 @@ const LINE: usize = 76;
 /// Returns the file between two lines that name it.
 pub fn framed(ladder: &Ladder) -> String {
     let file = file(ladder).unwrap_or_default();
-    let hash: String = Sha256::digest(&file)
+    as_text(&format!("call-{}.pcapng", ladder.call), &file)
+}
+
+/// Returns any file as lines of base64 between two lines: its name and length,
+/// and its hash.
+pub fn as_text(name: &str, file: &[u8]) -> String {
+    let hash: String = Sha256::digest(file)
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let mut out = format!("begin call-{}.pcapng {} octets\n", ladder.call, file.len());
-    let text = base64(&file);
+    let mut out = format!("begin {name} {} octets\n", file.len());
+    let text = base64(file);
     let mut rest = text.as_str();
     while !rest.is_empty() {
         let (line, more) = rest.split_at(rest.len().min(LINE));

@@ -10,6 +10,7 @@ use super::echo::COUNT;
 use super::editor::help_for;
 use super::grammar::{Mode, ROWS};
 use super::here::Here;
+use super::packets;
 use super::pipe::{PIPES, Pipe};
 use super::session::{Outcome, Session};
 use super::terminal;
@@ -54,6 +55,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Ping => {
             super::echo::ping(text(words, "host"), number(words, "count").unwrap_or(COUNT))
         }
+        Here::CaptureStart => capture_start(session, words),
+        Here::CaptureShow => capture_show(session, words),
         Here::Traceroute => super::echo::traceroute(text(words, "host")),
         Here::Setup => super::wizard::run(session),
         Here::SecretSet => secret(session, words),
@@ -343,6 +346,59 @@ fn password(session: &mut Session, words: &Words) -> Result<String, String> {
     );
     asked.map_err(|why| why.to_string())?;
     Ok(format!("{} has a new password\n", super::clean(user)))
+}
+
+/// Records packets here, where somebody waits for it; the node says of whom.
+fn capture_start(session: &mut Session, words: &Words) -> Result<String, String> {
+    let seconds = number(words, "seconds").unwrap_or(packets::SECONDS);
+    let seconds = seconds.clamp(1, packets::SECONDS_MAX);
+    let begun = session.client.ask("captures.begin", &json!(words));
+    let begun = begun.map_err(|why| why.to_string())?;
+    let path = begun
+        .get("path")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let addresses = begun.get("addresses").and_then(Value::as_array);
+    let texts = addresses.into_iter().flatten().filter_map(Value::as_str);
+    let addresses: Vec<std::net::IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    println!(
+        "{}",
+        super::clean(&format!(
+            "capturing {} for {seconds} s, ^C ends it",
+            shown.join(" ")
+        ))
+    );
+    let time = std::time::Duration::from_secs(seconds);
+    let caught = packets::record(std::path::Path::new(path), &addresses, time);
+    let caught = caught.map_err(|error| format!("SBC-3016: no capture: {error}"))?;
+    let full = if caught.full {
+        "; the file is full"
+    } else {
+        ""
+    };
+    // Said here: whoever pressed Ctrl-C wants the sum all the same.
+    println!(
+        "{} packets, {} octets{full}; 'capture show {}'",
+        caught.packets,
+        caught.octets,
+        super::clean(text(words, "name"))
+    );
+    Ok(String::new())
+}
+
+fn capture_show(session: &mut Session, words: &Words) -> Result<String, String> {
+    let name = text(words, "name");
+    let found = session
+        .client
+        .ask("captures.place", &json!({ "name": name }));
+    let found = found.map_err(|why| why.to_string())?;
+    let path = found
+        .get("path")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let file = std::fs::read(path).map_err(|_| "SBC-3003: there is no such capture".to_owned())?;
+    Ok(super::capture::as_text(&format!("{name}.pcapng"), &file))
 }
 
 fn explain(text: &str) -> Result<String, String> {

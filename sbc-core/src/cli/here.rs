@@ -7,6 +7,8 @@ pub enum Here {
     Monitor(&'static str),
     MonitorLog,
     Ping,
+    CaptureStart,
+    CaptureShow,
     Traceroute,
     Configure,
     Backup,

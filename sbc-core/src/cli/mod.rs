@@ -15,6 +15,7 @@ pub mod form;
 pub mod grammar;
 mod here;
 pub mod login;
+mod packets;
 mod pager;
 mod pipe;
 mod session;

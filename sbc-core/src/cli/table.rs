@@ -437,6 +437,17 @@ pub fn revisions(value: &Value) -> String {
     out
 }
 
+/// Returns `capture list`.
+pub fn captures(value: &Value) -> String {
+    let mut out = String::from("CAPTURE                         OCTETS      TIME (UTC)\n");
+    for row in value.as_array().into_iter().flatten() {
+        let name = short(&text(row, "name"), 31);
+        let (octets, time) = (number(row, "octets"), moment(number(row, "time")));
+        let _infallible = writeln!(out, "{name:<31} {octets:<11} {time}");
+    }
+    out
+}
+
 /// Returns `show secrets`.
 pub fn secrets(value: &Value) -> String {
     let mut out = String::from("SECRET                                             OCTETS\n");

@@ -338,8 +338,30 @@ pub const ROWS: &[Row] = &[
         "{problems:[s]}",
         "check the live configuration again",
     ),
-    run("capture start NAME", Later, "", "record packets"),
-    run("capture list", Later, "", "recordings"),
+    run(
+        "capture start NAME [peer PEER|call CALL] [seconds SECONDS]",
+        Act::Here(Here::CaptureStart),
+        "",
+        "record packets of peers, of one, or of a call's, until Ctrl-C",
+    ),
+    run(
+        "capture list",
+        Ask("captures.list", views::captures),
+        "[{name:s octets:n time:n}]",
+        "recordings that are kept",
+    ),
+    run(
+        "capture show NAME",
+        Act::Here(Here::CaptureShow),
+        "",
+        "a recording as text: base64 between two lines that name it",
+    ),
+    run(
+        "capture delete NAME",
+        Ask("captures.delete", views::done),
+        DONE,
+        "forget a recording",
+    ),
     run(
         "clear call CALL",
         Ask("calls.clear", views::facts),

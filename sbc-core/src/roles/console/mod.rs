@@ -5,6 +5,7 @@
 mod alarms;
 mod audit;
 mod caller;
+mod captures;
 mod ended;
 mod history;
 mod later;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::room::Room;
-use super::{audit, history, login};
+use super::{audit, captures, history, login};
 use crate::ipc::{ConfigOrder, FromChild};
 
 /// An answer, or a code and a sentence.
@@ -20,13 +20,15 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 12] = [
+const OTHERS: [(&str, Role); 14] = [
     ("config.live", Role::Monitor),
     ("config.status", Role::Monitor),
     ("config.revision", Role::Operator),
     ("config.part", Role::Admin),
     ("config.back", Role::Admin),
     ("config.cancel", Role::Admin),
+    ("captures.begin", Role::Operator),
+    ("captures.place", Role::Operator),
     ("config.put", Role::Admin),
     ("config.lock", Role::Admin),
     ("config.unlock", Role::Admin),
@@ -36,7 +38,7 @@ const OTHERS: [(&str, Role); 12] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 14] = [
+const AUDITED: [&str; 17] = [
     "calls.clear",
     "calls.reveal",
     "history.reveal",
@@ -47,6 +49,9 @@ const AUDITED: [&str; 14] = [
     "config.back",
     "config.cancel",
     "peers.ask",
+    "captures.begin",
+    "captures.place",
+    "captures.delete",
     "secrets.set",
     "secrets.delete",
     "users.password",
@@ -170,6 +175,10 @@ async fn act(
                 json!({ "done": format!("{count} acknowledged; raised until the cause is gone") }),
             ),
         },
+        "captures.begin" => captures::begin(room, arguments).await,
+        "captures.place" => captures::place(room, text("name")).map(|path| json!({ "path": path })),
+        "captures.list" => captures::list(room),
+        "captures.delete" => captures::delete(room, text("name")),
         "log.list" => Ok(room.log.list(arguments)),
         "secrets.list" => Ok(room.secrets.list()),
         "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),

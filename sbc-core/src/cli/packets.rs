@@ -1,0 +1,205 @@
+//! `capture start`: the addresses of a peer, or of a call's peers, come in, a
+//! file of the packets to and from them goes out (pcapng), until the time is
+//! over or Ctrl-C. Packets are heard below the firewall, each once.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use pcap_file::DataLink;
+use pcap_file::pcapng::PcapNgWriter;
+use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
+use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use super::pager::INTERRUPTED;
+
+/// Octets of one file; more than a minute of a hundred calls with their media.
+const FILE_MAX: usize = 64 * 1024 * 1024;
+
+/// Seconds if nobody says how many.
+pub const SECONDS: u64 = 30;
+/// Seconds at most.
+pub const SECONDS_MAX: u64 = 600;
+
+/// How often Ctrl-C is looked for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A VLAN and the port below it show a packet twice, a moment apart.
+const TWICE_WITHIN: Duration = Duration::from_millis(5);
+
+/// Packets among which a second sight is looked for.
+const SEEN: usize = 32;
+
+/// All protocols, in the order of the wire (`ETH_P_ALL` of packet(7)).
+const ALL: u16 = 0x0003_u16.to_be();
+
+/// What came of a capture.
+#[derive(Debug)]
+pub struct Caught {
+    pub packets: u64,
+    pub octets: usize,
+    /// The file was full before the time was over.
+    pub full: bool,
+}
+
+/// Writes packets to and from `addresses` to the file at `path`, which must not
+/// be there yet.
+///
+/// # Errors
+/// When the socket is refused, or the file cannot be written.
+pub fn record(path: &Path, addresses: &[IpAddr], time: Duration) -> io::Result<Caught> {
+    let protocol = Protocol::from(i32::from(ALL));
+    // Without the header of the link, so that a tunnel's packets read as a port's.
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
+    socket.set_read_timeout(Some(TICK))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = io::BufWriter::new(options.open(path)?);
+    let mut writer = PcapNgWriter::new(file).map_err(io::Error::other)?;
+    let link = InterfaceDescriptionBlock {
+        linktype: DataLink::RAW,
+        snaplen: 0xffff,
+        options: Vec::new(),
+    };
+    writer.write_pcapng_block(link).map_err(io::Error::other)?;
+    let mut caught = Caught {
+        packets: 0,
+        octets: 0,
+        full: false,
+    };
+    let mut seen = Seen::default();
+    let until = Instant::now() + time;
+    let mut page = vec![MaybeUninit::uninit(); 0xffff];
+    while Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) && !caught.full {
+        let length = match socket.recv(&mut page) {
+            Ok(length) => length,
+            Err(error) if is_pause(&error) => continue,
+            Err(error) => return Err(error),
+        };
+        let packet = written(&page, length);
+        let wanted =
+            ends(&packet).is_some_and(|ends| ends.iter().any(|end| addresses.contains(end)));
+        if !wanted || seen.again(Instant::now(), &packet) {
+            continue;
+        }
+        caught.packets += 1;
+        caught.octets += packet.len();
+        caught.full = caught.octets >= FILE_MAX;
+        let block = EnhancedPacketBlock {
+            interface_id: 0,
+            timestamp: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+            original_len: u32::try_from(packet.len()).unwrap_or(u32::MAX),
+            data: packet.into(),
+            options: Vec::new(),
+        };
+        writer.write_pcapng_block(block).map_err(io::Error::other)?;
+    }
+    io::Write::flush(writer.get_mut())?;
+    Ok(caught)
+}
+
+fn written(page: &[MaybeUninit<u8>], length: usize) -> Vec<u8> {
+    let octets = page.iter().take(length);
+    octets
+        .map(|octet| {
+            // SAFETY: the kernel wrote so many octets of the page.
+            #[expect(unsafe_code, reason = "socket2 reads into unwritten memory")]
+            unsafe {
+                octet.assume_init()
+            }
+        })
+        .collect()
+}
+
+fn is_pause(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), Interrupted | TimedOut | WouldBlock)
+}
+
+/// Returns source and destination of an IP packet (RFC 791 §3.1, RFC 8200 §3).
+fn ends(packet: &[u8]) -> Option<[IpAddr; 2]> {
+    match packet.first()? >> 4 {
+        4 => {
+            let address = |at: usize| -> Option<IpAddr> {
+                let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+                Some(Ipv4Addr::from(octets).into())
+            };
+            Some([address(12)?, address(16)?])
+        }
+        6 => {
+            let address = |at: usize| -> Option<IpAddr> {
+                let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+                Some(Ipv6Addr::from(octets).into())
+            };
+            Some([address(8)?, address(24)?])
+        }
+        _ => None,
+    }
+}
+
+/// The latest packets.
+#[derive(Debug, Default)]
+struct Seen(std::collections::VecDeque<(Instant, Vec<u8>)>);
+
+impl Seen {
+    /// Returns whether this packet was seen a moment ago.
+    fn again(&mut self, now: Instant, packet: &[u8]) -> bool {
+        self.0
+            .retain(|(at, _)| now.duration_since(*at) < TWICE_WITHIN);
+        if let Some(at) = self.0.iter().position(|(_, known)| known == packet) {
+            self.0.remove(at);
+            return true;
+        }
+        if self.0.len() >= SEEN {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, packet.to_vec()));
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 791 §3.1 and RFC 8200 §3.
+    #[test]
+    fn the_ends_of_a_packet_are_read_and_nothing_behind_its_end() {
+        let mut v4 = vec![0x45; 20];
+        v4[12..20].copy_from_slice(&[10, 0, 0, 1, 10, 0, 0, 2]);
+        let [from, to] = ends(&v4).unwrap();
+        assert_eq!(
+            (from.to_string(), to.to_string()),
+            ("10.0.0.1".into(), "10.0.0.2".into())
+        );
+        let mut v6 = vec![0x60; 40];
+        v6[8..24].copy_from_slice(&Ipv6Addr::LOCALHOST.octets());
+        assert_eq!(ends(&v6).unwrap()[0], IpAddr::from(Ipv6Addr::LOCALHOST));
+        for length in 0..20 {
+            assert!(ends(&v4[..length]).is_none());
+        }
+        assert!(ends(&[0x00, 0x01]).is_none());
+    }
+
+    #[test]
+    fn a_packet_that_two_devices_show_is_written_once_and_a_repeated_one_twice() {
+        let mut seen = Seen::default();
+        let began = Instant::now();
+        assert!(!seen.again(began, b"one"));
+        assert!(seen.again(began + Duration::from_millis(1), b"one"));
+        // Sent again half a second later, as SIP over UDP is.
+        assert!(!seen.again(began + Duration::from_millis(500), b"one"));
+        for number in 0..100_u8 {
+            seen.again(began, &[number]);
+        }
+        assert!(seen.0.len() <= SEEN);
+    }
+}
