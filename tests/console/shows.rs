@@ -122,6 +122,20 @@ fn the_diary_is_kept_shown_and_followed() {
     let from = pty.seen.len();
     pty.types(b"\x03", 11_520).unwrap();
     pty.waits(from, "lab> ", soon).unwrap();
+    // A full one makes room, in the jail of the role that looks after it.
+    let path = node.folder.join("state/diary.log");
+    let mut diary = std::fs::OpenOptions::new().append(true).open(path).unwrap();
+    let line = "2026-11-25T14:06:24.9Z  INFO much ".to_owned() + &"x".repeat(200) + "\n";
+    std::io::Write::write_all(&mut diary, line.repeat(40_000).as_bytes()).unwrap();
+    let earlier = node.folder.join("state/diary.1.log");
+    node.until(soon, |_| {
+        std::fs::metadata(&earlier).is_ok_and(|known| known.len() > 8 << 20)
+    });
+    node.follows("configure\nset system timezone Europe/Paris\ncommit\n");
+    node.until(soon, |node| {
+        let shown = node.answer("show log last 900");
+        shown.contains("configuration is live") && !shown.contains("much")
+    });
     // It outlives the node, and is in the bundle without whole numbers.
     let again = Node::again(node.cut());
     let shown = again.answer("show log last 900");

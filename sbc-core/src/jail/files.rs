@@ -29,6 +29,11 @@ pub fn confine(row: &Row) -> anyhow::Result<()> {
         };
         rules = rules.add_rule(PathBeneath::new(place, access))?;
     }
+    for file in row.reads {
+        if let Ok(place) = PathFd::new(file) {
+            rules = rules.add_rule(PathBeneath::new(place, AccessFs::ReadFile))?;
+        }
+    }
     rules.restrict_self()?;
     Ok(())
 }

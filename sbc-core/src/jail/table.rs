@@ -31,6 +31,8 @@ pub struct Row {
     pub role: Role,
     /// Variables that name what it writes to: files, unless they end in a folder.
     places: &'static [(&'static str, Kind)],
+    /// Single files of the kernel that it reads.
+    pub reads: &'static [&'static str],
     /// What it calls beside what all call.
     own: &'static [Call],
 }
@@ -261,12 +263,14 @@ const ROWS: [Row; 3] = [
             (signal::RECORDS, Kind::Beside),
             (signal::LADDERS, Kind::Within),
         ],
+        reads: &[],
         own: SIGNAL,
     },
     Row {
         word: "relay",
         role: Role::Relay,
         places: &[],
+        reads: &[],
         own: RELAY,
     },
     Row {
@@ -277,6 +281,8 @@ const ROWS: [Row; 3] = [
             (init::STATE, Kind::Within),
             (signal::RECORDS, Kind::Read),
         ],
+        // Whether memory runs out is an alarm.
+        reads: &["/proc/meminfo"],
         own: CONSOLE,
     },
 ];
