@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::deb;
-use crate::fat::{self, Files, Form};
+use crate::fat::{self, Files};
 use crate::fetch::{Cache, Fetched, hex};
 use crate::gpt::SECTOR;
 use crate::lab::{kernel_image, unpacked_kernel};
@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::release::Release;
 use crate::tools::Tools;
 use crate::tree::Tree;
-use crate::{disk, grub, report, root, stage1, uki, verity};
+use crate::{disk, grub, report, root, stage1, uki, verify, verity};
 
 /// The binary's target: named, so that programs of the build itself are not
 /// linked like it.
@@ -187,15 +187,15 @@ fn data(tools: &Tools, release: &Release) -> anyhow::Result<Vec<u8>> {
     Ok(fs::read(&to)?)
 }
 
-/// Returns the boot partition with slot A filled.
-fn esp(cache: &Cache, lock: &Lock, release: &Release, parts: &Parts) -> anyhow::Result<Vec<u8>> {
+/// Returns the files of the boot partition with slot A filled.
+fn esp(cache: &Cache, lock: &Lock, release: &Release, parts: &Parts) -> anyhow::Result<Files> {
     let loader = file_of(
         cache,
         lock,
         "systemd-boot-efi",
         "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
     )?;
-    let files = Files::from([
+    Ok(Files::from([
         ("EFI/BOOT/BOOTX64.EFI".into(), loader),
         (
             format!("EFI/Linux/sbc-a_{}+3.efi", release.version),
@@ -213,15 +213,7 @@ fn esp(cache: &Cache, lock: &Lock, release: &Release, parts: &Parts) -> anyhow::
         ("grub/slot-a.cfg".into(), grub::slot(&parts.cmdline)),
         ("grub/slot-a.linux".into(), parts.kernel.clone()),
         ("grub/slot-a.initrd".into(), parts.initrd.clone()),
-    ]);
-    let (_, sectors) = disk::place("esp").context("no esp in the layout")?;
-    let form = Form {
-        size: (sectors * SECTOR) as usize,
-        label: "SBC-ESP",
-        serial: 0x5bc0_0001,
-        time: release.time,
-    };
-    Ok(fat::write(&form, &files)?)
+    ]))
 }
 
 /// Returns a file of a package.
@@ -311,17 +303,20 @@ fn assemble(
     let pieces = pieces.context("the lock names no grub-pc-bin")?;
     let pieces = deb::unpack(cache, pieces)?.join("usr/lib/grub/i386-pc");
     let (code, core) = grub::loader(tools, &pieces, core_at, room)?;
-    let contents = [
-        ("bios", core),
-        ("esp", esp(cache, lock, release, parts)?),
-        ("root-a", parts.root.clone()),
-        ("hash-a", parts.tree.bytes.clone()),
-        ("data", data(tools, release)?),
+    let (data, mut files) = (data(tools, release)?, esp(cache, lock, release, parts)?);
+    let (root, tree) = (parts.root.as_slice(), parts.tree.bytes.as_slice());
+    let sums = verify::sums(release.time, [&code, &core, root, tree, &data], &files);
+    files.insert(verify::SUMS.to_owned(), sums);
+    let (_, sectors) = disk::place("esp").context("no esp in the layout")?;
+    let form = disk::esp_form((sectors * SECTOR) as usize, release.time);
+    let esp = fat::write(&form, &files)?;
+    let contents: [(&str, &[u8]); 5] = [
+        ("bios", &core),
+        ("esp", &esp),
+        ("root-a", root),
+        ("hash-a", tree),
+        ("data", &data),
     ];
-    let contents: Vec<(&str, &[u8])> = contents
-        .iter()
-        .map(|(name, bytes)| (*name, bytes.as_slice()))
-        .collect();
     Ok(disk::write(image, &code, &contents)?)
 }
 

@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use crate::fat::Form;
 use crate::gpt::{HEAD, Kind, Malformed, Partition, SECTOR, TAIL, Table};
 use crate::uuid::Uuid;
 
@@ -59,6 +60,17 @@ pub fn place(name: &str) -> Option<(u64, u64)> {
     let table = table();
     let found = table.partitions.iter().find(|one| one.name == name)?;
     Some((found.first, found.sectors))
+}
+
+/// Returns how the boot partition is written.
+#[must_use]
+pub const fn esp_form(size: usize, time: u64) -> Form<'static> {
+    Form {
+        size,
+        label: "SBC-ESP",
+        serial: 0x5bc0_0001,
+        time,
+    }
 }
 
 /// Writes a disk: the code of its first sector, and for named partitions what
@@ -148,6 +160,19 @@ impl Disk {
         let found = found.ok_or_else(|| Unreadable::Absent(name.to_owned()))?;
         let mut bytes = vec![0; (found.sectors * SECTOR) as usize];
         self.file.seek(SeekFrom::Start(found.first * SECTOR))?;
+        self.file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Returns the sectors of the table's copy, the last ones.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn tail(&mut self) -> Result<Vec<u8>, Unreadable> {
+        let mut bytes = vec![0; (TAIL * SECTOR) as usize];
+        let end = self.file.metadata()?.len();
+        self.file
+            .seek(SeekFrom::Start(end.saturating_sub(TAIL * SECTOR)))?;
         self.file.read_exact(&mut bytes)?;
         Ok(bytes)
     }

@@ -25,4 +25,5 @@ pub mod tools;
 pub mod tree;
 pub mod uki;
 pub mod uuid;
+pub mod verify;
 pub mod verity;

@@ -16,10 +16,12 @@ use sbc_image::release::{Release, TIME};
 use sbc_image::report;
 use sbc_image::tools::Tools;
 use sbc_image::tree::{Content, Tree};
+use sbc_image::verify::verify;
 
 const USAGE: &str = "usage, from the top of the repository:
   sbc-image build [--version V] [--out FOLDER] [--strict]
                                     build the disk image
+  sbc-image verify IMAGE            say everything that is not as it was built
   sbc-image pack IMAGE [--quick]    compress it, with sums; fails over the budget
   sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
   sbc-image lock                    write image/packages.lock with the archive's versions
@@ -65,6 +67,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),
+        ["verify", image] => look(Path::new(image)),
         ["pack", image] => pack(Path::new(image), false),
         ["pack", image, "--quick"] => pack(Path::new(image), true),
         ["unpack", image, folder] => unpack(Path::new(image), folder),
@@ -115,6 +118,16 @@ fn unpack(image: &Path, folder: &str) -> anyhow::Result<()> {
         let words = [&to, "--preserve", "--force", &from];
         tools.run("usr/bin/fsck.erofs", &words, &[]).map(drop)
     })
+}
+
+fn look(image: &Path) -> anyhow::Result<()> {
+    match verify(image) {
+        Ok(whole) => {
+            println!("whole: root {}, disk {}", whole.root, whole.disk);
+            Ok(())
+        }
+        Err(faults) => bail!("{}: {}", image.display(), faults.join("; ")),
+    }
 }
 
 fn pack(image: &Path, quick: bool) -> anyhow::Result<()> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use sbc_tests::kit::firmware::{Booted, Box, Image, Loader, answer};
-use sbc_tests::kit::vswitch::{Place, Switch};
+use sbc_tests::kit::firmware::{BOOT, Booted, Box, Image, Loader, answer};
+use sbc_tests::kit::vswitch::frame::carried;
+use sbc_tests::kit::vswitch::{Place, Seen, Switch};
 
 use super::folder;
 
@@ -120,7 +121,6 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
         &[
             ("new password: ", password),
             ("again: ", password),
-            ("the node is yours", ""),
             ("password: ", password),
             ("sbc> ", "show"),
         ],
@@ -142,4 +142,58 @@ fn a_cold_boot_by_uefi_is_ready_behind_a_closed_fence() {
     let took = cold.ready();
     println!("power-on by UEFI to READY: {took:?}");
     assert_eq!(cold.left(), 0, "frames of a node without a configuration");
+}
+
+/// The configuration of a machine whose owner gives it from outside; nobody has
+/// claimed it.
+#[test]
+fn a_configuration_from_fw_cfg_brings_its_vlans_up_and_not_a_frame_elsewhere() {
+    let name = "a_configuration_from_fw_cfg_brings_its_vlans_up_and_not_a_frame_elsewhere";
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let folder = folder(name);
+    let file = folder.join("config.toml");
+    std::fs::write(&file, include_str!("../fence/vlans.toml")).unwrap();
+    let mut switch = Switch::new(&folder).unwrap();
+    let cable = switch.trunk("node", &[]).unwrap();
+    let mut plan = Box::new("node", &folder, &image.path, Loader::Bios, true).unwrap();
+    plan.plan.nic("virtio-net-pci", &cable.socket);
+    let given = format!("name=opt/sbc/config.toml,file={}", file.display());
+    plan.plan.words(["-fw_cfg", &given]);
+    let booted = plan.start(LIFE).unwrap();
+    let mut port = booted.port().unwrap();
+    let took = booted.says("calls=accepting").unwrap();
+    println!("power-on by BIOS to READY with a configuration: {took:?}");
+    let text = booted.machine.console();
+    assert!(text.contains("from fw_cfg, 0 problems"), "{text}");
+    assert_eq!(text.matches("SBC-READY").count(), 1, "{text}");
+    assert!(!text.contains("SBC-FAILED"), "{text}");
+
+    // Programs ask the node itself.
+    let mut heard = Vec::new();
+    while !heard.iter().any(|line: &String| line.contains("\"ready\"")) {
+        heard.push(port.line().unwrap());
+    }
+    port.say(r#"{"id":4,"op":"version"}"#).unwrap();
+    let answer = port.line().unwrap();
+    assert!(
+        answer.contains("\"id\":4") && answer.contains("\"ok\""),
+        "{answer}"
+    );
+
+    // The trunk and the server are looked for, each on its VLAN.
+    for vlan in [310, 120] {
+        let asked = |frames: &[Seen]| frames.iter().any(|seen| carried(&seen.frame).is_arp());
+        switch.until(vlan, BOOT, asked).unwrap();
+        switch
+            .only(vlan, |seen| carried(&seen.frame).is_arp())
+            .unwrap();
+    }
+    let others = switch.seen_from(&cable);
+    let others: Vec<&Seen> = others
+        .iter()
+        .filter(|seen| ![310, 120].contains(&seen.vlan))
+        .collect();
+    assert_eq!(others, Vec::<&Seen>::new(), "frames on other VLANs");
 }

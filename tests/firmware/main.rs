@@ -12,6 +12,7 @@
 
 mod boot;
 mod contents;
+mod tampered;
 
 use std::path::{Path, PathBuf};
 

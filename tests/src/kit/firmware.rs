@@ -247,16 +247,27 @@ impl Port {
     }
 }
 
-/// Hands typed lines to a serial console, one for each question it asks.
+/// Types lines on a serial console, each when its question was asked behind the
+/// one before.
 ///
 /// # Errors
 /// When a question is not asked.
 pub fn answer(booted: &Booted, questions: &[(&str, &str)]) -> Result<(), String> {
     let mut keyboard = booted.machine.keyboard()?;
+    let mut seen = 0;
     for (question, line) in questions {
-        let before = booted.machine.console().matches(question).count();
-        if before == 0 {
-            booted.machine.wait_for(question, BOOT)?;
+        let since = Instant::now();
+        loop {
+            let text = booted.machine.console();
+            let rest = text.get(seen..).unwrap_or_default();
+            if let Some(at) = rest.find(question) {
+                seen += at + question.len();
+                break;
+            }
+            if since.elapsed() > BOOT {
+                return Err(format!("{question:?} is not asked behind:\n{text}"));
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
         writeln!(keyboard, "{line}").map_err(|error| error.to_string())?;
     }
