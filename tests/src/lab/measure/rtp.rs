@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// The time between two packets of a stream.
 const PACKET: Duration = Duration::from_millis(20);
 
+/// Turns of the streams within the time between two packets.
+const TURNS: usize = 10;
+
 /// After the last packet, what is on its way has this long to arrive.
 const LAST: Duration = Duration::from_millis(300);
 
@@ -104,21 +107,25 @@ fn hear(side: &Side) {
     }
 }
 
-/// Returns how many packets left.
+/// Returns how many packets left. The streams have their turns all over the 20 ms,
+/// as those of many telephones do.
 fn send(sides: &[Side], within: Duration) -> u64 {
     let since = Instant::now();
     let (mut sent, mut sequence) = (0, 0_u16);
     let mut due = Duration::ZERO;
     while due < within {
-        for side in sides {
-            for (stream, to) in side.to.iter().enumerate() {
-                let packet = packet(stream, sequence);
-                sent += u64::from(side.socket.send_to(&packet, to).is_ok());
+        for turn in 0..TURNS {
+            for side in sides {
+                let streams = side.to.iter().enumerate();
+                for (stream, to) in streams.skip(turn).step_by(TURNS) {
+                    let packet = packet(stream, sequence);
+                    sent += u64::from(side.socket.send_to(&packet, to).is_ok());
+                }
             }
+            due += PACKET / TURNS as u32;
+            std::thread::sleep(due.saturating_sub(since.elapsed()));
         }
         sequence = sequence.wrapping_add(1);
-        due += PACKET;
-        std::thread::sleep(due.saturating_sub(since.elapsed()));
     }
     sent
 }
