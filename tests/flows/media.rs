@@ -2,7 +2,7 @@
 //! table holds meanwhile (RFC 3264, RFC 3261 §14, RFC 3311).
 
 use sbc_call::Input;
-use sbc_media::stream::{MediaEvent, StreamSide};
+use sbc_media::stream::{MediaEvent, RtcpMode, StreamSide};
 
 use crate::lab::Lab;
 use crate::persona::describe;
@@ -262,5 +262,73 @@ fn no_message_of_one_side_names_anything_of_the_other() {
             assert!(!message.contains(secret), "{secret} in\n{message}");
         }
     }
+    lab.assert_nothing_left();
+}
+
+/// Each peer is asked for packets of the length that stands in the file.
+#[test]
+fn each_side_is_asked_for_packets_of_its_own_length() {
+    let mut lab = Lab::with(&[
+        ("[trunk.itsp]", "ptime = 30"),
+        ("[mediation.med-1]", "ptime = 10"),
+    ]);
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    let asked = |lab: &mut Lab, name: &str, start: &str| {
+        let message = lab.message(name, start);
+        let line = message.lines().find(|line| line.starts_with("a=ptime:"));
+        line.map(str::to_owned)
+    };
+    assert_eq!(asked(&mut lab, "med-1", "INVITE").unwrap(), "a=ptime:10");
+    assert_eq!(
+        asked(&mut lab, "itsp", "SIP/2.0 200").unwrap(),
+        "a=ptime:30"
+    );
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// The interval of our RTCP is the peer's own (RFC 3550 §6.2), on hold too.
+#[test]
+fn rtcp_goes_out_at_the_interval_of_each_peer() {
+    let mut lab = Lab::with(&[("[trunk.itsp]", "rtcp-interval = \"2s\"")]);
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    let intervals = |lab: &Lab| {
+        let row = lab.streams.values().next().unwrap();
+        [row.a.rtcp, row.b.rtcp].map(|mode| match mode {
+            RtcpMode::Originate(every) => every.as_secs(),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(intervals(&lab), [2, 5]);
+    lab.request("itsp", &call, "INVITE", Some("sendonly"));
+    lab.run(1_000);
+    assert_eq!(intervals(&lab), [2, 5]);
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// Media bypass of the server: clients of the networks in the file are sent media
+/// directly, any other address in an offer is refused.
+#[test]
+fn media_pass_by_the_server_to_the_networks_of_its_bypass_and_to_no_other() {
+    let placed = |lab: &mut Lab, client: &str| {
+        let there = format!("c=IN IP4 {client}");
+        let edit = |text: String| text.replace("c=IN IP4 10.20.120.2", &there);
+        let call = lab.call_edited("med-1", "+4930555100", edit);
+        lab.run(1_000);
+        call
+    };
+    let mut lab = Lab::with(&[("[mediation.med-1]", "bypass = [\"172.20.40.0/29\"]")]);
+    let call = placed(&mut lab, "172.20.40.5");
+    assert_eq!(text(&lab.heard("med-1", &call)), "100 180 200");
+    let row = lab.streams.values().next().unwrap();
+    let remote = row.a.remote.as_ref().unwrap().rtp;
+    assert_eq!(remote.ip().to_string(), "172.20.40.5");
+    lab.request("med-1", &call, "BYE", None);
+    lab.run(1_000);
+    let call = placed(&mut lab, "172.20.40.9");
+    assert_eq!(lab.heard("med-1", &call).last().unwrap(), "403");
     lab.assert_nothing_left();
 }

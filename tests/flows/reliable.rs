@@ -108,20 +108,28 @@ fn an_update_of_the_caller_waits_for_the_answer_to_its_first_offer() {
     lab.assert_nothing_left();
 }
 
-/// RFC 6337 §3.1.1: offer and answer are of a dialog: what one branch changed is not
-/// what another said.
+/// RFC 6337 §3.1.1: offer and answer are of a dialog: the hold of one branch is over
+/// when another answers.
 #[test]
 fn what_one_branch_changed_is_not_held_against_another_that_answers() {
     let (mut lab, call, id) = waiting("");
+    let two_way = |lab: &Lab| lab.streams.values().next().unwrap().is_two_way();
     lab.progress(&id, "183 Session Progress", None, true);
-    lab.request("med-1", &id, "UPDATE", Some("sendrecv"));
+    lab.request("med-1", &id, "UPDATE", Some("inactive"));
     lab.run(20);
+    assert!(text(&lab.heard("med-1", &id)).ends_with("UPDATE 200"));
+    assert!(!two_way(&lab), "the first branch holds");
     let known = lab.of("med-1").calls.get_mut(&id).unwrap();
     known.ours = format!("{}other", known.ours);
     known.port = 51_000;
     lab.answer(&id);
     assert_eq!(lab.heard("itsp", &call).last().unwrap(), "200");
     assert_eq!(lab.port_b(), 51_000);
+    assert!(two_way(&lab), "the second does not");
+    assert_eq!(
+        lab.of("itsp").calls[&call].session.as_deref(),
+        Some("sendrecv")
+    );
     lab.request("itsp", &call, "BYE", None);
     lab.run(20);
     let bye = lab.message("med-1", "BYE");
