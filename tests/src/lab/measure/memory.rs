@@ -29,10 +29,11 @@ const HOLD: Load = Load {
     tcp: true,
 };
 
-/// Calls before the first look, so that what is made once is there.
+/// Calls before the first look, so that what is made once is there and what is kept
+/// of the latest calls, their ladders, is full.
 const WARM: Load = Load {
-    calls: 200,
-    per_second: PER_SECOND,
+    calls: 3_000,
+    per_second: 2 * PER_SECOND,
     held: Duration::ZERO,
     tcp: true,
 };
@@ -47,12 +48,14 @@ type Kib = (u64, u64);
 /// When SIPp fails, or calls do not stay up.
 pub fn measure(bench: &mut Bench) -> Result<(), String> {
     let both = [Who::Ours, Who::Holding];
+    bench.say("calls come and go, so that what is kept of the latest is full");
     for who in both {
         let outcome = sipp::run(bench.stage(who), "caller", WARM)?;
         bench.note(who, outcome);
     }
+    std::thread::sleep(LINGER);
     let empty = both.map(|who| look(bench, who));
-    bench.say(&format!("{HELD} calls go up on ours and on theirs"));
+    bench.say(&format!("{HELD} calls go up on both"));
     let mut callers = Vec::new();
     for who in both {
         callers.push(sipp::caller(bench.stage(who), "caller", HOLD)?);
