@@ -10,7 +10,7 @@ use sbc_config::{Socket, Transport as Named};
 use sbc_media::stream::{MediaEvent, StreamStats};
 use sbc_sip::transaction::{Destination, Transport};
 use sbc_sip::wire::{Frame, Received, datagram};
-use sbc_tests::allocations;
+use sbc_tests::{allocations, octets_held};
 
 use crate::growth::{SIZE, instructions};
 
@@ -89,22 +89,22 @@ impl Bench {
 
     /// Plays one call; returns how many allocations it took.
     fn call(&mut self) -> u64 {
+        let to = self.set_up();
+        let sent = self.receive(true, &request(self.calls, "BYE", 2, &to, ""));
+        let bye = sent.iter().find(|text| text.starts_with("BYE"));
+        let bye = bye.expect("the BYE goes on").clone();
+        self.receive(false, &reply(&bye, "200 OK", ""));
+        assert_eq!(self.engine.calls().len(), 0);
+        self.spent
+    }
+
+    /// Sets one call up; returns the To of the caller's dialog.
+    fn set_up(&mut self) -> String {
         self.calls += 1;
         self.spent = 0;
         let id = self.calls;
-        let request = |method: &str, cseq: u32, to: &str, body: &str| {
-            format!(
-                "{method} sip:+49691234042@172.20.31.2:5060 SIP/2.0\r\n\
-                 Via: SIP/2.0/UDP 172.20.31.1:5060;branch=z9hG4bK{id}x{method}\r\n\
-                 From: <sip:+4930555100@172.20.31.1:5060>;tag=a{id}\r\nTo: {to}\r\n\
-                 Call-ID: {id}@172.20.31.1\r\nCSeq: {cseq} {method}\r\n\
-                 Contact: <sip:+4930555100@172.20.31.1:5060;transport=UDP>\r\nMax-Forwards: 70\r\n\
-                 Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-                body.len()
-            )
-        };
         let to = "<sip:+49691234042@172.20.31.2:5060>";
-        let sent = self.receive(true, &request("INVITE", 1, to, SDP));
+        let sent = self.receive(true, &request(id, "INVITE", 1, to, SDP));
         let invite = sent.iter().find(|text| text.starts_with("INVITE"));
         let invite = invite.expect("an INVITE goes on").clone();
         self.receive(false, &reply(&invite, "180 Ringing", ""));
@@ -117,14 +117,32 @@ impl Bench {
         )
         .to_owned();
         assert!(sent.iter().any(|text| text.starts_with("ACK")), "{sent:?}");
-        self.receive(true, &request("ACK", 1, &to, ""));
-        let sent = self.receive(true, &request("BYE", 2, &to, ""));
-        let bye = sent.iter().find(|text| text.starts_with("BYE"));
-        let bye = bye.expect("the BYE goes on").clone();
-        self.receive(false, &reply(&bye, "200 OK", ""));
-        assert_eq!(self.engine.calls().len(), 0);
-        self.spent
+        self.receive(true, &request(id, "ACK", 1, &to, ""));
+        to
     }
+
+    /// Lets time pass until no transaction is left of what was before.
+    fn linger(&mut self) {
+        let until = self.now + Duration::from_secs(40);
+        while let Some(due) = self.engine.next_wakeup().filter(|due| *due <= until) {
+            self.now = due;
+            self.engine.handle(self.now, Input::Wakeup, &mut self.out);
+            self.out.clear();
+        }
+        self.now = until;
+    }
+}
+
+fn request(id: u32, method: &str, cseq: u32, to: &str, body: &str) -> String {
+    format!(
+        "{method} sip:+49691234042@172.20.31.2:5060 SIP/2.0\r\n\
+         Via: SIP/2.0/UDP 172.20.31.1:5060;branch=z9hG4bK{id}x{method}\r\n\
+         From: <sip:+4930555100@172.20.31.1:5060>;tag=a{id}\r\nTo: {to}\r\n\
+         Call-ID: {id}@172.20.31.1\r\nCSeq: {cseq} {method}\r\n\
+         Contact: <sip:+4930555100@172.20.31.1:5060;transport=UDP>\r\nMax-Forwards: 70\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 fn framed(octets: BytesMut) -> Frame {
@@ -191,6 +209,31 @@ fn a_whole_call_allocates_no_more_than_its_bar() {
 }
 
 const ALLOCATIONS_BAR: u64 = 150;
+
+/// What a call holds once its transactions are gone, as asked of the allocator.
+#[test]
+fn a_held_call_takes_no_more_memory_than_its_bar() {
+    const CALLS: i64 = 200;
+    if let Ok(calls) = std::env::var(SIZE) {
+        let mut bench = Bench::new();
+        (0..calls.parse().unwrap()).for_each(|_| drop(bench.set_up()));
+        bench.linger();
+        return;
+    }
+    let mut bench = Bench::new();
+    bench.call();
+    bench.linger();
+    let ((), held) = octets_held(|| {
+        (0..CALLS).for_each(|_| drop(bench.set_up()));
+        bench.linger();
+    });
+    assert_eq!(bench.engine.calls().len(), 200);
+    let each = held / CALLS;
+    println!("octets of a held call: {each}");
+    assert!(each <= OCTETS_BAR, "{each} octets");
+}
+
+const OCTETS_BAR: i64 = 4096;
 
 /// Counted under valgrind as the difference of two runs, so that only calls count,
 /// with the lab's own writing and reading of messages.

@@ -5,5 +5,5 @@ pub mod kit;
 pub mod lab;
 mod skips;
 
-pub use allocations::{Counting, all_allocations, allocations};
+pub use allocations::{Counting, all_allocations, allocations, octets_held};
 pub use skips::{SKIPS_VARIABLE, is_full, skip};

@@ -6,10 +6,11 @@ mod rules;
 mod stats;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use rules::{Action, Rule, Rules, rules};
 pub use stats::{Received, Sent, SideStats, StreamStats};
@@ -115,7 +116,9 @@ pub struct SideRow {
     /// Where the peer takes media; nothing passes while it is unknown.
     pub remote: Option<Remote>,
     pub source: Source,
-    pub media_from: heapless::Vec<Network, NETWORKS>,
+    /// At most [`NETWORKS`].
+    #[serde(deserialize_with = "few")]
+    pub media_from: Vec<Network>,
     pub rtcp: RtcpMode,
     /// What the peer sends is taken.
     pub sends: bool,
@@ -127,6 +130,12 @@ pub struct SideRow {
     pub tos: u8,
     /// What the peer hears until the other side is heard.
     pub play: Option<Play>,
+}
+
+/// Reads a list of networks; a longer one than the bound is none.
+fn few<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Network>, D::Error> {
+    let networks = heapless::Vec::<Network, NETWORKS>::deserialize(from)?;
+    Ok(networks.iter().copied().collect())
 }
 
 impl SideRow {

@@ -190,6 +190,9 @@ impl Call {
         self.answered = Some(desk.now);
         self.rang.get_or_insert(desk.now);
         desk.counters.answered += 1;
+        // Nobody else is tried: what only that needed goes back.
+        self.hunt.targets = Vec::new();
+        self.hunt.attempts.shrink_to_fit();
         self.answer_caller(desk, answer);
         self.program(desk);
         self.keep(desk);

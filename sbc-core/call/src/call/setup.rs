@@ -96,6 +96,8 @@ impl Call {
             ..leg.to
         };
         self.current = Some(self.legs.len());
+        // Most calls have two legs and never more.
+        self.legs.reserve_exact(1);
         self.legs.push(leg);
         self.hunt.since = desk.now;
         self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));

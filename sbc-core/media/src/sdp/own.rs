@@ -154,7 +154,7 @@ impl Own {
     pub fn answer(&mut self, offer: &RemoteOffer, choice: &Choice) -> (String, Agreed) {
         let audio = &offer.audio;
         let payloads = choose(&audio.payloads, choice);
-        self.slots.clone_from(&offer.slots);
+        self.slots = offer.slots.clone();
         self.place = offer.place;
         self.events = payloads.events.map(|events| events.number).or(self.events);
         let direction = audio.direction.mirror().limit(choice.direction);

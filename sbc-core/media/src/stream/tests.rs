@@ -179,3 +179,22 @@ fn loss_for_the_listener_is_what_is_lost_or_late() {
     assert!((received.mos(round_trip).unwrap() - 3.87).abs() < 0.006);
     assert_eq!(Received::default().mos(None), None);
 }
+
+#[test]
+fn a_row_with_more_networks_than_a_peer_may_have_is_not_read() {
+    let (own, agreed) = leg(1, "8", "");
+    let side = side(&own, Some(&agreed));
+    let mut row = StreamRow::between(StreamKey(1), &side, &side, Timers::default());
+    let network = Network {
+        address: "192.0.2.0".parse().unwrap(),
+        prefix: 28,
+    };
+    let read = |row: &StreamRow| {
+        let octets = postcard::to_allocvec(row).unwrap();
+        postcard::from_bytes::<StreamRow>(&octets)
+    };
+    row.a.media_from = [network].repeat(NETWORKS);
+    assert_eq!(read(&row).unwrap(), row);
+    row.a.media_from.push(network);
+    assert!(read(&row).is_err());
+}
