@@ -3,6 +3,7 @@
 
 mod briefing;
 pub mod console;
+mod heap;
 pub mod init;
 mod journal;
 mod netcfg;

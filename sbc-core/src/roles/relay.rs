@@ -8,6 +8,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use sbc_media::stream::{MediaPlane, StreamKey};
 
 use super::briefing::Briefing;
+use super::heap;
 use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToRelay, ToSignal};
 use sbc_core::relay::{Bind, Clock, Relay};
 
@@ -46,6 +47,9 @@ pub fn run() -> anyhow::Result<()> {
                 Ok(Some(received)) => match received.first() {
                     Some((ToChild::There(number), _)) => {
                         control.send(&FromChild::Here(number), &[])?;
+                        if plane.told.is_empty() {
+                            heap::give_back();
+                        }
                     }
                     Some((ToChild::Neighbour(Neighbour::Signal), ends)) => {
                         signal = newest(ends);

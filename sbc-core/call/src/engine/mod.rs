@@ -114,6 +114,12 @@ impl Engine {
         *out = core::mem::take(&mut self.desk.out);
     }
 
+    /// Returns whether no call is up.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
     /// Returns when the engine next wants [`Input::Wakeup`].
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Instant> {

@@ -6,7 +6,6 @@ pub use books::{LADDERS, RECORDS};
 
 mod books;
 mod desk;
-mod heap;
 mod ladders;
 mod questions;
 mod sockets;
@@ -27,6 +26,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 use super::briefing::{self, Briefing, Control};
+use super::heap;
 use super::journal::Journal;
 use crate::ipc::{Broken, FromChild, Neighbour, Network, Standing, ToChild};
 use desk::Desk;
@@ -118,7 +118,12 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
             continue;
         };
         match message {
-            ToChild::There(number) => desk.words.tell_init(&FromChild::Here(number)),
+            ToChild::There(number) => {
+                desk.words.tell_init(&FromChild::Here(number));
+                if desk.look(Engine::is_idle) {
+                    heap::give_back();
+                }
+            }
             ToChild::Neighbour(name) => {
                 for end in ends {
                     introduce(desk, name, end);

@@ -230,7 +230,7 @@ fn counters(desk: &Rc<Desk>) -> sbc_call::view::Counters {
         ("words-lost".to_owned(), desk.words.lost.get()),
         ("records-unkept".to_owned(), desk.words.unkept()),
         ("ladders-evicted".to_owned(), desk.ladders.borrow().evicted),
-        ("live-octets".to_owned(), super::heap::live_octets()),
+        ("live-octets".to_owned(), super::super::heap::live_octets()),
     ]);
     counters
 }

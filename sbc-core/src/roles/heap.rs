@@ -1,6 +1,8 @@
 //! What the heap of this process holds, as its allocator counts it: whoever asks
 //! before and after a thousand calls sees what they left behind.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// Returns how many octets are allocated and not given back. Octets that wait in
 /// the allocator's caches of small pieces count as allocated.
 #[cfg(target_env = "gnu")]
@@ -11,6 +13,27 @@ pub fn live_octets() -> u64 {
     let info = unsafe { mallinfo2() };
     u64::try_from(info.in_pieces.saturating_add(info.in_maps)).unwrap_or(u64::MAX)
 }
+
+/// Gives back to the kernel what the allocator keeps of calls that are gone, unless
+/// it holds what it held the last time. For a role without a call: it takes a
+/// millisecond for each ten megabytes that were in use.
+pub fn give_back() {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let held = live_octets();
+    if LAST.swap(held, Ordering::Relaxed) != held {
+        trim();
+    }
+}
+
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "the allocator's own broom has no safe door")]
+fn trim() {
+    // SAFETY: it takes a number, touches no piece that is in use, and locks for itself.
+    let _whether = unsafe { malloc_trim(0) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+const fn trim() {}
 
 /// Only glibc tells.
 #[cfg(not(target_env = "gnu"))]
@@ -35,6 +58,7 @@ struct Mallinfo {
 // SAFETY: the signature is that of malloc.h.
 unsafe extern "C" {
     fn mallinfo2() -> Mallinfo;
+    fn malloc_trim(pad: usize) -> core::ffi::c_int;
 }
 
 #[cfg(all(test, target_env = "gnu"))]
