@@ -73,6 +73,10 @@ impl Cold {
             rest = behind;
         }
         assert_eq!(text.matches("SBC-READY").count(), 1, "{text}");
+        assert!(
+            text.contains("\nSBC-READY "),
+            "in the middle of a line: {text}"
+        );
         assert!(!text.contains("SBC-FAILED"), "{text}");
         took
     }
@@ -167,6 +171,10 @@ fn a_configuration_from_fw_cfg_brings_its_vlans_up_and_not_a_frame_elsewhere() {
     println!("power-on by BIOS to READY with a configuration: {took:?}");
     let text = booted.machine.console();
     assert!(text.contains("from fw_cfg, 0 problems"), "{text}");
+    assert!(
+        text.contains("\nSBC-READY "),
+        "in the middle of a line: {text}"
+    );
     assert_eq!(text.matches("SBC-READY").count(), 1, "{text}");
     assert!(!text.contains("SBC-FAILED"), "{text}");
 
@@ -196,4 +204,41 @@ fn a_configuration_from_fw_cfg_brings_its_vlans_up_and_not_a_frame_elsewhere() {
         .filter(|seen| ![310, 120].contains(&seen.vlan))
         .collect();
     assert_eq!(others, Vec::<&Seen>::new(), "frames on other VLANs");
+}
+
+#[test]
+fn a_configuration_from_a_volume_is_taken_by_a_machine_nobody_has_claimed() {
+    let name = "a_configuration_from_a_volume_is_taken_by_a_machine_nobody_has_claimed";
+    if !super::is_full(name) {
+        return;
+    }
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let folder = folder(name);
+    let form = sbc_image::fat::Form {
+        size: 96 << 20,
+        label: "SBCCFG",
+        serial: 7,
+        time: 1_795_564_800,
+    };
+    let text = include_str!("../fence/vlans.toml").as_bytes().to_vec();
+    let files = sbc_image::fat::Files::from([("config.toml".to_owned(), text)]);
+    let mut bytes = sbc_image::fat::write(&form, &files).unwrap();
+    bytes.resize(form.size, 0);
+    let volume = folder.join("volume");
+    std::fs::write(&volume, bytes).unwrap();
+    let mut switch = Switch::new(&folder).unwrap();
+    let cable = switch.trunk("node", &[]).unwrap();
+    let mut plan = Box::new("node", &folder, &image.path, Loader::Bios, true).unwrap();
+    plan.plan.nic("virtio-net-pci", &cable.socket);
+    let drive = format!("if=none,id=given,format=raw,file={}", volume.display());
+    plan.plan.words(["-drive", &drive]);
+    plan.plan.words(["-device", "virtio-blk-pci,drive=given"]);
+    let booted = plan.start(LIFE).unwrap();
+    let took = booted.says("calls=accepting").unwrap();
+    println!("power-on to READY with a configuration from a volume: {took:?}");
+    let text = booted.machine.console();
+    assert!(text.contains("from volume SBCCFG, 0 problems"), "{text}");
+    std::fs::remove_file(volume).unwrap();
 }

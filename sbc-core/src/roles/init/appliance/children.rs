@@ -117,6 +117,7 @@ impl Keeper {
         if self.login.is_none() {
             let started = Command::new(PROGRAM).args(["role", "serial"]).spawn();
             self.login = told("the console login", started);
+            words::share();
         }
         if self.port.is_none() && port::device().is_some() {
             let started = Command::new(PROGRAM).args(["role", "port"]).spawn();

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -16,6 +17,15 @@ pub const STATE: &str = "/run/sbc/state";
 pub fn seconds() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// Somebody is asked something on the console: what is said begins a line of its
+/// own from here on.
+static ASKS: AtomicBool = AtomicBool::new(false);
+
+/// Takes that a login has the console as well.
+pub fn share() {
+    ASKS.store(true, Ordering::Relaxed);
 }
 
 /// Says one stage of the boot.
@@ -71,6 +81,12 @@ fn keep(state: &Value) {
 
 /// Writes to the serial console and to the screen, if there is one.
 fn put(line: &str) {
+    let begun = if ASKS.load(Ordering::Relaxed) {
+        "\n"
+    } else {
+        ""
+    };
+    let line = &format!("{begun}{line}");
     for console in ["/dev/console", "/dev/tty0"] {
         if let Ok(mut file) = fs::File::options().write(true).open(console) {
             // A console that is not there hears nothing.
