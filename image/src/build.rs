@@ -55,12 +55,14 @@ pub fn binary(repository: &Path) -> anyhow::Result<PathBuf> {
     let home = std::env::var("CARGO_HOME")
         .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cargo")));
     // Names of folders must not get into the binary.
-    let flags = format!(
-        "-C target-feature=+crt-static -C link-arg=-Wl,--build-id=none \
-         --remap-path-prefix={}=/sbc --remap-path-prefix={}=/cargo",
-        repository.display(),
-        home.unwrap_or_default()
-    );
+    let flags = [
+        "-C".to_owned(),
+        "target-feature=+crt-static".to_owned(),
+        "-C".to_owned(),
+        "link-arg=-Wl,--build-id=none".to_owned(),
+        format!("--remap-path-prefix={}=/sbc", repository.display()),
+        format!("--remap-path-prefix={}=/cargo", home.unwrap_or_default()),
+    ];
     let status = Command::new("cargo")
         .args([
             "build",
@@ -73,7 +75,8 @@ pub fn binary(repository: &Path) -> anyhow::Result<PathBuf> {
         ])
         .args(["--package", "sbc-core", "--bin", "sbc"])
         .current_dir(repository)
-        .env("RUSTFLAGS", flags)
+        // Parted by a character that no name of a folder has.
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
         .status()
         .context("cargo")?;
     ensure!(status.success(), "cargo could not build the binary");
