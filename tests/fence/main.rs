@@ -11,7 +11,9 @@
 
 mod attack;
 mod commits;
+mod path;
 mod peer;
+mod reach;
 mod stage;
 mod tunnel;
 mod vlans;

@@ -45,6 +45,8 @@ struct Phone {
     out: Option<Way>,
     told: Sender<Event>,
     count: u32,
+    /// Octets of a header that makes an INVITE longer.
+    pad: usize,
 }
 
 enum Event {
@@ -81,6 +83,7 @@ fn start(arguments: &[&str]) -> Result<(), String> {
         out: None,
         told: told.clone(),
         count: 0,
+        pad: 0,
     };
     phone.listen().map_err(|error| format!("{at}: {error}"))?;
     std::thread::spawn(move || {
@@ -142,6 +145,7 @@ impl Phone {
             ["resume", call] => self.inside(call, "INVITE", Some("sendrecv")),
             ["listen", call] => self.forget(call),
             ["tone", call, hertz] => self.tone(call, hertz),
+            ["pad", octets] => self.pad = octets.parse().unwrap_or(0),
             ["mood", "answer"] => self.feel(Mood::Answer),
             ["mood", "ring"] => self.feel(Mood::Ring),
             ["mood", "refuse", code] => self.feel(Mood::Refuse(code.parse().unwrap_or(503))),
@@ -209,7 +213,7 @@ impl Phone {
         let text = format!(
             "{method} {} SIP/2.0\r\nVia: SIP/2.0/{transport} {at};rport;branch=z9hG4bK{method}{}x{}x{}\r\n\
              Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {call_id}\r\nCSeq: {} {method}\r\n\
-             Contact: <sip:phone@{at}{}>\r\n{}",
+             Contact: <sip:phone@{at}{}>\r\n{}{}",
             call.target,
             call.number,
             call.cseq,
@@ -218,6 +222,7 @@ impl Phone {
             call.theirs,
             call.cseq,
             if self.tcp { ";transport=tcp" } else { "" },
+            padding(if method == "INVITE" { self.pad } else { 0 }),
             ending(sdp.as_deref()),
         );
         if method == "INVITE" {
@@ -404,6 +409,13 @@ fn describe(at: SocketAddr, call: &mut Call, direction: &str) -> String {
         ip = at.ip(),
         port = call.ear.port
     )
+}
+
+fn padding(octets: usize) -> String {
+    if octets == 0 {
+        return String::new();
+    }
+    format!("Subject: {}\r\n", "x".repeat(octets))
 }
 
 fn ending(sdp: Option<&str>) -> String {
