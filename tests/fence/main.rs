@@ -16,4 +16,5 @@ mod peer;
 mod reach;
 mod stage;
 mod tunnel;
+mod undo;
 mod vlans;
