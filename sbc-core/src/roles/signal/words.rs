@@ -102,16 +102,15 @@ impl Words {
     /// Hands over what the engine wants said: records are kept when it returns,
     /// rows are on their way, many to a packet.
     pub fn deliver(&self, outbox: &mut Outbox) {
+        let mut journal = self.journal.borrow_mut();
         for command in outbox.journal.drain(..) {
-            match command {
-                JournalCommand::Keep { key, record } => {
-                    if let Some(journal) = self.journal.borrow_mut().as_mut() {
-                        journal.keep(key, &record);
-                    }
-                }
-                JournalCommand::Forget { key } => self.forgotten.borrow_mut().push(key),
+            match (command, journal.as_mut()) {
+                (JournalCommand::Keep { key, record }, Some(journal)) => journal.keep(key, &record),
+                (JournalCommand::Forget { key }, Some(_)) => self.forgotten.borrow_mut().push(key),
+                (_, None) => {}
             }
         }
+        drop(journal);
         if outbox.relay.is_empty() {
             return;
         }
