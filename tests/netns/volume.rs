@@ -237,6 +237,10 @@ fn mixed(stage: &Stage, round: &str, calls: u32) {
     });
 }
 
+/// A connection to each neighbour may be up or not: requests of a dialog whose caller
+/// hung up its connection open one of ours, which then stays for the next.
+const NEIGHBOURS: usize = 3;
+
 /// Memory is the heap's live octets of `signal` as glibc counts them, after the
 /// ladders of the first calls have filled their 8 MiB.
 #[test]
@@ -252,15 +256,12 @@ fn five_thousand_mixed_calls_through_the_processes_leave_nothing() {
     assert!(stage.counter("ladders-evicted") > 0, "the ladders are full");
     let before = holding(&stage);
     mixed(&stage, "after", 5_000);
-    // A connection that its peer closed last takes a moment to be noticed.
-    stage.until(
-        "descriptors are those of before",
-        Duration::from_secs(10),
-        |stage| holding(stage).descriptors == before.descriptors,
-    );
     let after = holding(&stage);
     println!("before {before:?}\nafter  {after:?}");
     assert_eq!(stage.records().len(), 7_000);
+    let pairs = before.descriptors.iter().zip(after.descriptors);
+    let differ = pairs.map(|(before, after)| before.abs_diff(after));
+    assert!(differ.max() <= Some(NEIGHBOURS), "{before:?} {after:?}");
     // The latest ladder is as long as it is; one call's messages more or less.
     let grown = after.live.abs_diff(before.live);
     assert!(grown < 64 * 1024, "{grown} octets: {before:?} {after:?}");
