@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use sbc_tests::kit::programs::build;
+
 use super::pty::Pty;
 
 /// A configuration whose addresses are those of this machine, each test with a
@@ -17,21 +19,10 @@ pub struct Node {
     child: Child,
 }
 
-/// Returns the program; building the tests does not build it, so the first to ask
-/// does.
-pub fn program() -> PathBuf {
+/// Returns the program; the first to ask builds it if nobody has.
+pub fn program() -> &'static Path {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let built = BUILT.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let status = Command::new(cargo)
-            .args(["build", "--quiet", "--package", "sbc-core"])
-            .current_dir(&root)
-            .status();
-        assert!(status.unwrap().success(), "the program does not build");
-        root.join("target/debug/sbc")
-    });
-    built.clone()
+    BUILT.get_or_init(|| build("sbc-core", "sbc").unwrap())
 }
 
 /// The addresses of the loopback are those of the whole machine: another run of

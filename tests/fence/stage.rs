@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use sbc_tests::kit::actor::Actor;
-use sbc_tests::kit::guest::{self, Guest, Tools};
+use sbc_tests::kit::guest::{Guest, Tools};
 use sbc_tests::kit::net::Net;
+use sbc_tests::kit::programs;
 use sbc_tests::kit::vswitch::{Place, Switch};
 
 /// How long anything may take in a guest on a machine that has much to do.
@@ -54,7 +55,7 @@ pub fn folder(test: &str) -> PathBuf {
 /// Returns the node's program; it is built once.
 pub fn sbc() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| guest::build("sbc-core", "sbc").expect("a node that builds"))
+    BUILT.get_or_init(|| programs::build("sbc-core", "sbc").expect("a node that builds"))
 }
 
 impl Stage {

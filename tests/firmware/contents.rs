@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sbc_tests::kit::firmware::Image;
-use sbc_tests::kit::guest::house;
+use sbc_tests::kit::programs::house;
 
 use super::{folder, is_full};
 

@@ -6,7 +6,7 @@ use crate::scan::Source;
 use crate::tree::{self, SOURCES};
 
 /// Every package of ours, where it lies, and whom of the others it may know.
-const ROOMS: [(&str, &str, &[&str]); 9] = [
+const ROOMS: [(&str, &str, &[&str]); 10] = [
     ("sbc-sip", "sbc-core/sip", &[]),
     ("sbc-media", "sbc-core/media", &[]),
     ("sbc-config", "sbc-core/config", &[]),
@@ -43,6 +43,11 @@ const ROOMS: [(&str, &str, &[&str]); 9] = [
             "sbc-core",
             "sbc-image",
         ],
+    ),
+    (
+        "sbc-fuzz",
+        "tests/fuzz",
+        &["sbc-sip", "sbc-media", "sbc-config"],
     ),
 ];
 

@@ -1,6 +1,7 @@
 //! What the labs have in common: one node between two providers and two
 //! Mediation Servers, each in a namespace of its own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -204,9 +205,31 @@ pub fn number(line: &str, name: &str) -> u64 {
     value.unwrap_or_else(|| panic!("no {name} in {line:?}"))
 }
 
-/// Returns how many descriptors a process holds.
-pub fn descriptors(pid: u32) -> usize {
-    std::fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count)
+/// Returns how many descriptors of each kind a process has: TCP connections,
+/// datagram sockets, files by their names.
+pub fn descriptors(pid: u32) -> BTreeMap<String, usize> {
+    let of = |table: &str| {
+        std::fs::read_to_string(format!("/proc/{pid}/net/{table}")).unwrap_or_default()
+    };
+    let tables = ["tcp", "udp", "unix"].map(|table| (table, of(table)));
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut kinds = BTreeMap::new();
+    for file in open.into_iter().flatten().flatten() {
+        let name = std::fs::read_link(file.path()).unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        let inode = name
+            .strip_prefix("socket:[")
+            .and_then(|rest| rest.strip_suffix(']'));
+        let holds = |(_, text): &&(&str, String)| {
+            inode.is_some_and(|inode| text.split_whitespace().any(|word| word == inode))
+        };
+        let kind = tables
+            .iter()
+            .find(holds)
+            .map_or(name.clone(), |(table, _)| (*table).to_owned());
+        *kinds.entry(kind).or_insert(0) += 1;
+    }
+    kinds
 }
 
 /// Returns how many octets of memory a process has touched.

@@ -20,7 +20,7 @@ struct Options {
     files: Vec<PathBuf>,
 }
 
-/// Runs the target over its corpus and then over mutations of it until the time is up.
+/// Runs the target as the words of the command line ask; a line says how it went.
 pub fn run(name: &str, target: Target) -> ExitCode {
     let options = match options() {
         Ok(options) => options,
@@ -32,30 +32,53 @@ pub fn run(name: &str, target: Target) -> ExitCode {
     let corpus = if options.files.is_empty() {
         corpus(name)
     } else {
-        read(options.files)
+        read(&options.files)
     };
-    let mut worst = Duration::ZERO;
-    for input in &corpus {
-        if !hold(name, target, input, &mut worst) {
-            return ExitCode::FAILURE;
+    let time = Duration::from_secs(options.seconds);
+    match trial((name, target), &corpus, time, options.seed) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(line) => {
+            eprintln!("{line}");
+            ExitCode::FAILURE
         }
     }
-    let end = Instant::now() + Duration::from_secs(options.seconds);
-    let mut random = Random::new(options.seed);
+}
+
+/// Runs the target over its committed seeds and over mutations of them for `time`;
+/// returns a line that says how often.
+///
+/// # Errors
+/// Which input broke a promise, and where it is kept.
+pub fn check(name: &str, target: Target, time: Duration) -> Result<String, String> {
+    trial((name, target), &corpus(name), time, 1)
+}
+
+fn trial(
+    what: (&str, Target),
+    corpus: &[Vec<u8>],
+    time: Duration,
+    seed: u64,
+) -> Result<String, String> {
+    let mut worst = Duration::ZERO;
+    for input in corpus {
+        hold(what, input, &mut worst)?;
+    }
+    let end = Instant::now() + time;
+    let mut random = Random::new(seed);
     let mut runs = corpus.len() as u64;
     let mut input = Vec::new();
     while Instant::now() < end {
-        mutate(&mut random, &corpus, &mut input);
-        if !hold(name, target, &input, &mut worst) {
-            return ExitCode::FAILURE;
-        }
+        mutate(&mut random, corpus, &mut input);
+        hold(what, &input, &mut worst)?;
         runs += 1;
     }
-    println!(
-        "{name}: {runs} runs from {} seeds, slowest {worst:?}",
-        corpus.len()
-    );
-    ExitCode::SUCCESS
+    let (name, seeds) = (what.0, corpus.len());
+    Ok(format!(
+        "{name}: {runs} runs from {seeds} seeds, slowest {worst:?}"
+    ))
 }
 
 fn options() -> Result<Options, String> {
@@ -101,24 +124,24 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let mut files: Vec<PathBuf> = files.map(|file| file.path()).collect();
     files.retain(|file| file.extension().is_none_or(|extension| extension == "dat"));
     files.sort();
-    read(files)
+    read(&files)
 }
 
-fn read(files: Vec<PathBuf>) -> Vec<Vec<u8>> {
+fn read(files: &[PathBuf]) -> Vec<Vec<u8>> {
     files
         .iter()
         .map(|file| std::fs::read(file).expect("the input can be read"))
         .collect()
 }
 
-/// Returns whether the target kept its promises; keeps the input if it did not.
-fn hold(name: &str, target: Target, input: &[u8], worst: &mut Duration) -> bool {
+/// Holds the target to its promises with one input; keeps the input if they break.
+fn hold((name, target): (&str, Target), input: &[u8], worst: &mut Duration) -> Result<(), String> {
     let start = Instant::now();
     let outcome = std::panic::catch_unwind(|| target(input));
     let took = start.elapsed();
     *worst = took.max(*worst);
     if outcome.is_ok() && took < SLOW {
-        return true;
+        return Ok(());
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
     let sum = input.iter().fold(0xCBF2_9CE4_8422_2325_u64, |sum, octet| {
@@ -126,10 +149,9 @@ fn hold(name: &str, target: Target, input: &[u8], worst: &mut Duration) -> bool 
     });
     let file = folder.join(format!("{name}-{sum:016x}"));
     let kept = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&file, input));
-    eprintln!(
+    Err(format!(
         "{name}: {} octets took {took:?}, kept in {} ({kept:?})",
         input.len(),
         file.display()
-    );
-    false
+    ))
 }

@@ -3,6 +3,12 @@
 //! Each target is a plain function over octets. Two drivers call it: the one in
 //! `driver`, which builds with a stable compiler and nothing else, and libFuzzer
 //! (feature `libfuzzer`), which also builds with stable, given the flags in README.md.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a broken promise is a panic here, and so is a broken target"
+)]
 
 pub mod driver;
 pub mod mutate;

@@ -11,6 +11,7 @@ pub mod net;
 pub mod node;
 pub mod phone;
 pub mod probe;
+pub mod programs;
 pub mod sip;
 pub mod slam;
 pub mod spray;

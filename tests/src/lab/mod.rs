@@ -1,7 +1,6 @@
 //! The name of an errand comes in, its exit status goes out.
 
 pub mod demo;
-mod fuzz;
 mod junit;
 mod measure;
 mod need;

@@ -19,6 +19,8 @@ pub struct Suites {
     pub failures: Vec<Failure>,
     /// Each test that ended.
     pub cases: Vec<Case>,
+    /// Names of the test targets that were built to be run.
+    built: Vec<String>,
     suite: String,
     running: bool,
     /// Names of the failed tests of the suite that runs.
@@ -45,6 +47,10 @@ impl Suites {
         let trimmed = line.trim_start();
         if trimmed.starts_with("Compiling ") {
             return Progress::Crate;
+        }
+        if let Some(name) = target_name(trimmed) {
+            self.built.push(name);
+            return Progress::Quiet;
         }
         if let Some(name) = suite_name(trimmed) {
             self.close_suite();
@@ -73,6 +79,22 @@ impl Suites {
             explained.push('\n');
         }
         Progress::Quiet
+    }
+
+    /// Returns the names of the test targets that were built to be run, each once.
+    pub fn names(&mut self) -> &[String] {
+        self.built.sort();
+        self.built.dedup();
+        &self.built
+    }
+
+    /// Returns what to say to someone who waits.
+    pub fn at_work(&self, crates: usize) -> String {
+        if self.suite.is_empty() {
+            format!("at work, {crates} crates built")
+        } else {
+            format!("at work on {}", self.suite)
+        }
     }
 
     /// Takes how `cargo test` ended, once it has.
@@ -120,7 +142,8 @@ impl Suites {
         self.explained = None;
     }
 
-    fn fail_as_a_whole(&mut self, name: &str) {
+    /// Counts one failure with what was printed last.
+    pub fn fail_as_a_whole(&mut self, name: &str) {
         self.failed += 1;
         let skipped = self.recent.len().saturating_sub(TAIL_LINES);
         let output = self.recent.split_off(skipped).join("\n");
@@ -144,6 +167,16 @@ fn suite_name(line: &str) -> Option<String> {
             .map_or(file, |(name, _hash)| name)
             .to_owned(),
     )
+}
+
+/// Returns the test target an `Executable …` line of a build announces; programs
+/// and libraries with tests inside are none.
+fn target_name(line: &str) -> Option<String> {
+    let target = line.strip_prefix("Executable ")?;
+    let is_target = !target.starts_with("unittests ");
+    is_target
+        .then(|| suite_name(&format!("Running {target}")))
+        .flatten()
 }
 
 /// Returns the test a `test … ... ok` line is about, and how it ended.
@@ -198,6 +231,14 @@ mod tests {
         let name = "sbc_sip".to_owned();
         let said = "2 passed".to_owned();
         assert_eq!(told, [Progress::Crate, Progress::Suite { name, said }]);
+    }
+
+    #[test]
+    fn the_test_targets_of_a_build_are_named_once_each() {
+        let text = "   Compiling a v1.0.0\n    Finished `test` profile in 1s\n  Executable unittests src/lib.rs (target/debug/deps/sbc_sip-0a1b)\n  Executable tests/check.rs (target/debug/deps/check-0a1b)\n  Executable kernel/main.rs (target/debug/deps/kernel-0a1b)\n  Executable tests/kernel.rs (target/debug/deps/kernel-1a1b)\n";
+        let (mut suites, _) = read(text, true);
+        assert_eq!(suites.names(), ["check", "kernel"]);
+        assert_eq!((suites.passed, suites.failed), (0, 0));
     }
 
     #[test]

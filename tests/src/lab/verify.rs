@@ -1,5 +1,5 @@
 //! The repository comes in; format, lints, laws, tests and fuzz targets are
-//! run over it, and `N passed, N failed, N skipped` goes out as the last line.
+//! run over it, the guests beside the rest, and `N passed, N failed, N skipped` goes out as the last line.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use super::report::{Report, progress};
 use super::suites::{Progress, Suites};
-use super::{CANNOT, fuzz, need};
+use super::{CANNOT, need};
 use crate::SKIPS_VARIABLE;
+use crate::kit::programs;
 
-/// How long each fuzz target runs: long enough to replay its corpus and try
-/// some ten thousand mutations, short enough to be part of every check.
-const FUZZ_SECS: u32 = 5;
+/// The suites whose machines in QEMU compute for minutes, while the others wait for
+/// most of their time: they run beside them, and give way to them.
+const GUESTS: [&str; 3] = ["boot", "fence", "firmware"];
+/// Who gives way so far gets a tenth of a processor that both want.
+const GIVE_WAY: &str = "10";
 /// How long the build may be silent before a line says it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(20);
 /// How much of a failed step's output is shown.
@@ -37,7 +40,6 @@ pub fn run() -> ExitCode {
     format(&root, &mut report);
     lint(&root, &mut report);
     test(&root, &mut report);
-    fuzz_all(&root, &mut report);
     match write_junit(&root, &report) {
         Ok(path) => progress("all", &path, Some(started)),
         Err(error) => progress("all", &format!("no JUnit file: {error}"), Some(started)),
@@ -83,11 +85,7 @@ fn cargo(root: &Path, arguments: &[&str]) -> Command {
 
 fn format(root: &Path, report: &mut Report) {
     let started = Instant::now();
-    let mut result = checked(&mut cargo(root, &["fmt", "--all", "--check"]));
-    if has_fuzz(root) {
-        let fuzz = ["fmt", "--check", "--manifest-path", FUZZ_MANIFEST];
-        result = result.and_then(|_| checked(&mut cargo(root, &fuzz)));
-    }
+    let result = checked(&mut cargo(root, &["fmt", "--all", "--check"]));
     report.step("format", started, result.map(|_| "ok".into()));
 }
 
@@ -126,15 +124,20 @@ fn last_lines(text: &str) -> String {
 
 fn test(root: &Path, report: &mut Report) {
     let skips = std::env::temp_dir().join(format!("sbc-skips-{}", std::process::id()));
-    let mut command = cargo(root, &["test", "--workspace", "--locked", "--no-fail-fast"]);
-    command.env(SKIPS_VARIABLE, &skips);
-    let mut suites = Suites::default();
-    let started = Instant::now();
-    match follow(command, &mut suites) {
-        Ok(succeeded) => suites.end(succeeded),
-        Err(error) => report.step("tests", started, Err(error.to_string())),
+    let mut built = Suites::default();
+    let build = cargo(root, &[&TEST[..], &["--no-run"]].concat());
+    match follow(build, "tests", &mut built) {
+        Ok(true) => {
+            for suites in run_lanes(root, &skips, built.names()) {
+                report.suites(suites);
+            }
+        }
+        Ok(false) => {
+            built.end(false);
+            report.suites(built);
+        }
+        Err(error) => report.step("tests", Instant::now(), Err(error.to_string())),
     }
-    report.suites(suites);
     let reasons = std::fs::read_to_string(&skips).unwrap_or_default();
     let reasons = reasons
         .lines()
@@ -144,8 +147,71 @@ fn test(root: &Path, report: &mut Report) {
     let _ = std::fs::remove_file(&skips);
 }
 
+const TEST: [&str; 4] = ["test", "--workspace", "--locked", "--no-fail-fast"];
+
+/// Runs the suites of these names: those with guests, and beside them the others one
+/// after another, then the examples. Returns what came of each lane.
+fn run_lanes(root: &Path, skips: &Path, names: &[String]) -> Vec<Suites> {
+    let guests = |name: &&String| GUESTS.contains(&name.as_str());
+    let chosen = |names: Vec<&String>| {
+        let words = names.into_iter().flat_map(|name| ["--test", name.as_str()]);
+        words.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let units = ["--lib", "--bins", "--examples"].map(str::to_owned);
+    let others = chosen(names.iter().filter(|name| !guests(name)).collect());
+    let beside = Lane::new(root, skips, chosen(names.iter().filter(guests).collect()));
+    let beside = std::thread::spawn(move || beside.gives_way().run("guests"));
+    let main = Lane::new(root, skips, [&units[..], &others].concat()).run("tests");
+    let examples = Lane::new(root, skips, vec!["--doc".to_owned()]).run("examples");
+    let mut lanes = vec![main, examples];
+    // It cannot have panicked; if it did, its tests are missing from the count.
+    lanes.extend(beside.join());
+    lanes
+}
+
+/// Suites that run one after another.
+struct Lane(Command);
+
+impl Lane {
+    fn new(root: &Path, skips: &Path, chosen: Vec<String>) -> Self {
+        let mut command = cargo(root, &TEST);
+        command.args(chosen).env(SKIPS_VARIABLE, skips);
+        if let Some(folder) = std::env::current_exe()
+            .ok()
+            .as_deref()
+            .and_then(Path::parent)
+        {
+            command.env(programs::VARIABLE, folder);
+        }
+        Self(command)
+    }
+
+    /// Gives the processor to whoever else wants it.
+    fn gives_way(self) -> Self {
+        let mut command = Command::new("nice");
+        command.args(["-n", GIVE_WAY]).arg(self.0.get_program());
+        command.args(self.0.get_args()).stdin(Stdio::null());
+        if let Some(folder) = self.0.get_current_dir() {
+            command.current_dir(folder);
+        }
+        for (name, value) in self.0.get_envs() {
+            command.env(name, value.unwrap_or_default());
+        }
+        Self(command)
+    }
+
+    fn run(self, name: &str) -> Suites {
+        let mut suites = Suites::default();
+        match follow(self.0, name, &mut suites) {
+            Ok(succeeded) => suites.end(succeeded),
+            Err(error) => suites.fail_as_a_whole(&format!("{name}: {error}")),
+        }
+        suites
+    }
+}
+
 /// Runs `cargo test` and reads along, and returns whether it succeeded.
-fn follow(mut command: Command, suites: &mut Suites) -> std::io::Result<bool> {
+fn follow(mut command: Command, lane: &str, suites: &mut Suites) -> std::io::Result<bool> {
     let (output, input) = std::io::pipe()?;
     let mut child = command.stdout(input.try_clone()?).stderr(input).spawn()?;
     // The command still holds the writing end; without this there is no end of file.
@@ -158,11 +224,7 @@ fn follow(mut command: Command, suites: &mut Suites) -> std::io::Result<bool> {
         let line = match lines.recv_timeout(HEARTBEAT) {
             Ok(line) => line,
             Err(RecvTimeoutError::Timeout) => {
-                progress(
-                    "tests",
-                    &format!("at work, {crates} crates built"),
-                    Some(started),
-                );
+                progress(lane, &suites.at_work(crates), Some(started));
                 continue;
             }
             Err(RecvTimeoutError::Disconnected) => break,
@@ -176,7 +238,9 @@ fn follow(mut command: Command, suites: &mut Suites) -> std::io::Result<bool> {
             Progress::Quiet => {}
         }
         if line.trim_start().starts_with("Finished ") {
-            progress("test build", &format!("{crates} crates"), Some(started));
+            if crates > 0 {
+                progress("test build", &format!("{crates} crates"), Some(started));
+            }
             started = Instant::now();
         }
     }
@@ -201,71 +265,9 @@ fn read_lines(output: impl Read, sender: &mpsc::Sender<String>) {
     }
 }
 
-const FUZZ_MANIFEST: &str = "tests/fuzz/Cargo.toml";
-
-fn has_fuzz(root: &Path) -> bool {
-    root.join(FUZZ_MANIFEST).exists()
-}
-
-/// Runs each fuzz target for a moment, from its corpus.
-fn fuzz_all(root: &Path, report: &mut Report) {
-    let manifest = std::fs::read_to_string(root.join(FUZZ_MANIFEST)).unwrap_or_default();
-    let targets = fuzz::targets(&manifest);
-    if targets.is_empty() {
-        return;
-    }
-    let started = Instant::now();
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--bins",
-        "--manifest-path",
-        FUZZ_MANIFEST,
-    ];
-    let mut command = cargo(root, &build);
-    if let Err(output) = checked(share_target(root, &mut command)) {
-        return report.step("fuzz build", started, Err(output));
-    }
-    progress(
-        "fuzz build",
-        &format!("{} targets", targets.len()),
-        Some(started),
-    );
-    for target in targets {
-        let started = Instant::now();
-        let result = fuzz_one(root, &target);
-        report.step(&format!("fuzz {target}"), started, result);
-    }
-}
-
-fn fuzz_one(root: &Path, target: &str) -> Result<String, String> {
-    let seconds = FUZZ_SECS.to_string();
-    let run = [
-        "run",
-        "--release",
-        "--locked",
-        "--quiet",
-        "--manifest-path",
-        FUZZ_MANIFEST,
-        "--bin",
-        target,
-    ];
-    let mut command = cargo(root, &run);
-    command.args(["--", "--seconds", &seconds]);
-    let said = checked(share_target(root, &mut command))?;
-    Ok(fuzz::runs(&said).unwrap_or_else(|| "ok".into()))
-}
-
 /// Returns the folder everything is built into.
 fn target_folder(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
-}
-
-/// Makes a package with a manifest of its own build into the common folder.
-fn share_target<'a>(root: &Path, command: &'a mut Command) -> &'a mut Command {
-    command.env("CARGO_TARGET_DIR", target_folder(root))
 }
 
 #[cfg(test)]
@@ -292,7 +294,7 @@ mod tests {
         let mut suites = Suites::default();
         let mut command = Command::new("sh");
         command.args(["-c", "echo nothing works >&2; exit 1"]);
-        let succeeded = follow(command, &mut suites).unwrap();
+        let succeeded = follow(command, "tests", &mut suites).unwrap();
         suites.end(succeeded);
         assert_eq!((suites.passed, suites.failed), (0, 1));
     }

@@ -2,7 +2,7 @@
 //! machine with a serial console and a monitor goes out, ended by its pid when
 //! it is dropped, when its time is over, and when the test's process dies.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -276,12 +276,24 @@ impl Drop for Machine {
     }
 }
 
-/// Connects to a socket of QEMU's.
+/// Connects to a socket of QEMU's. The name is there before anybody listens, so
+/// one that refuses is asked again for as long as an emulator may need to start.
 ///
 /// # Errors
 /// When nobody listens.
 pub fn connect(path: &Path) -> Result<UnixStream, String> {
-    UnixStream::connect(path).map_err(|error| format!("{}: {error}", path.display()))
+    let until = Instant::now() + START;
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return Ok(stream),
+            Err(error)
+                if error.kind() == ErrorKind::ConnectionRefused && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        }
+    }
 }
 
 /// Returns the processor under which this version of QEMU is sound.
@@ -337,6 +349,8 @@ fn spawn(mut command: Command) -> Started {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -345,6 +359,28 @@ mod tests {
         assert_eq!(major(text), Some(7));
         assert_eq!(major("QEMU emulator version 10.0.2"), Some(10));
         assert_eq!(major("none"), None);
+    }
+
+    #[test]
+    fn a_socket_that_is_named_but_not_yet_listened_to_is_waited_for() {
+        let path = std::env::temp_dir().join(format!("sbc-late-{}", std::process::id()));
+        // Bound and closed again: the name stays, and whoever connects is refused.
+        drop(UnixListener::bind(&path).unwrap());
+        // A program that another test starts at this moment has it until it runs.
+        while UnixStream::connect(&path).is_ok() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let late = path.clone();
+        let listener = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            let next = late.with_extension("next");
+            let listener = UnixListener::bind(&next).unwrap();
+            std::fs::rename(next, late).unwrap();
+            listener.accept().map(|_| ())
+        });
+        connect(&path).unwrap();
+        listener.join().unwrap().unwrap();
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

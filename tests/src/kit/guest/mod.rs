@@ -33,6 +33,8 @@ use std::time::{Duration, Instant};
 use machine::{Machine, Plan};
 use wire::Frame;
 
+use super::programs::{build, house};
+
 /// How long a guest may take to its first word on a machine that has much to do.
 const BOOT: Duration = Duration::from_secs(180);
 /// How long an answer may take beyond the time a program was given.
@@ -107,42 +109,6 @@ impl Tools {
     pub fn builder(&self) -> &Path {
         &self.builder
     }
-}
-
-/// Returns the top of the repository.
-#[must_use]
-pub fn house() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests).to_owned()
-}
-
-/// Builds a program of the house with cargo and returns its path.
-///
-/// # Errors
-/// What cargo said.
-pub fn build(package: &str, program: &str) -> Result<PathBuf, String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--quiet", "--package", package, "--bin", program])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(house())
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("cargo: {error}"))?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    // Cargo names what it made, wherever the target folder is.
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let end = format!("/{program}\"");
-    let made = text.lines().rev().find_map(|line| {
-        let (_, rest) = line.split_once("\"executable\":\"")?;
-        let (path, _) = rest.split_once('"')?;
-        format!("{path}\"")
-            .ends_with(&end)
-            .then(|| PathBuf::from(path))
-    });
-    made.ok_or(format!("cargo named no program {program}"))
 }
 
 /// Builds the program that builds images; returns its path.

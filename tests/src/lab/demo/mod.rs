@@ -12,6 +12,7 @@ use super::need;
 use crate::kit::actor::Actor;
 use crate::kit::net::{Cable, Net};
 use crate::kit::node::Node;
+use crate::kit::programs::built;
 
 const EXAMPLE: &str = include_str!("example.toml");
 
@@ -162,6 +163,9 @@ pub fn play(profile: &str, program: &Path, folder: &Path) -> Result<usize, Strin
 /// # Errors
 /// When it does not build.
 pub fn build(profile: &str, program: &Path) -> Result<PathBuf, String> {
+    if let Some(path) = built("sbc").filter(|_| profile == "dev") {
+        return Ok(path);
+    }
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let status = Command::new(cargo)
         .args(["build", "--quiet", "--profile", profile])

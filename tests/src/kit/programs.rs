@@ -1,0 +1,59 @@
+//! The name of a program of the house comes in, where it was built goes out.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The environment variable that names the folder of programs that are built
+/// already, with the tests: building one by itself takes other features of what
+/// it uses, and so a minute.
+pub const VARIABLE: &str = "SBC_PROGRAMS";
+
+/// Returns the program that whoever runs the tests has built with them.
+#[must_use]
+pub fn built(program: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(std::env::var_os(VARIABLE)?).join(program);
+    path.exists().then_some(path)
+}
+
+/// Returns the top of the repository.
+#[must_use]
+pub fn house() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}
+
+/// Returns where a program of the house is; cargo builds it if nobody has.
+///
+/// # Errors
+/// What cargo said.
+pub fn build(package: &str, program: &str) -> Result<PathBuf, String> {
+    match built(program) {
+        Some(path) => Ok(path),
+        None => build_alone(package, program),
+    }
+}
+
+fn build_alone(package: &str, program: &str) -> Result<PathBuf, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--quiet", "--package", package, "--bin", program])
+        .args(["--message-format", "json-render-diagnostics"])
+        .current_dir(house())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    // Cargo names what it made, wherever the target folder is.
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let end = format!("/{program}\"");
+    let made = text.lines().rev().find_map(|line| {
+        let (_, rest) = line.split_once("\"executable\":\"")?;
+        let (path, _) = rest.split_once('"')?;
+        format!("{path}\"")
+            .ends_with(&end)
+            .then(|| PathBuf::from(path))
+    });
+    made.ok_or(format!("cargo named no program {program}"))
+}
