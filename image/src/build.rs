@@ -236,6 +236,10 @@ pub struct Order<'a> {
     pub release: Release,
     /// Where results go.
     pub out: &'a Path,
+    /// What is laid over the root.
+    pub overlay: &'a Path,
+    /// Public keys an update may be signed with, by the names of their files.
+    pub keys: Vec<(String, Vec<u8>)>,
 }
 
 /// Builds everything; returns the path of the disk image.
@@ -247,10 +251,11 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
         repository,
         release,
         out,
+        overlay,
+        keys,
     } = order;
     let lock = &fetched.lock;
     fs::create_dir_all(out)?;
-    let overlay = repository.join("buildroot-overlay/rootfs");
     say("the binary");
     let binary = binary(repository)?;
     let image = out.join(format!("sbc-{}.img", release.version));
@@ -264,7 +269,7 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
     let scratch = out.join("scratch");
     let tools = Tools::new(cache, lock, scratch.clone(), release.time)?;
     say("the root");
-    let tree = root::tree(cache, lock, release, &binary, &overlay, &[])?;
+    let tree = root::tree(cache, lock, release, &binary, overlay, keys)?;
     fs::write(image.with_extension("sizes"), report::sizes(&tree)?)?;
     let parts = parts(&tools, cache, lock, release, &tree, &binary)?;
     say("the disk");
@@ -277,14 +282,17 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
 /// Returns the hash of all an image is made from: the binary, the packages, the
 /// overlay, what the release says, and this program.
 fn key(order: &Order<'_>, lock: &Lock, binary: &Path) -> anyhow::Result<String> {
-    let overlay = order.repository.join("buildroot-overlay/rootfs");
     let mut hash = Sha256::new();
     for path in [binary.to_owned(), std::env::current_exe()?] {
         hash.update(Sha256::digest(&fs::read(path)?));
     }
     hash.update(Sha256::digest(lock.to_string().as_bytes()));
     hash.update(Sha256::digest(&order.release.file()));
-    let laid = root::laid_over(&overlay)?;
+    for (name, key) in &order.keys {
+        hash.update(Sha256::digest(name.as_bytes()));
+        hash.update(Sha256::digest(key));
+    }
+    let laid = root::laid_over(order.overlay)?;
     for (path, entry) in laid.entries() {
         let mode = entry.mode;
         hash.update(Sha256::digest(format!("{path} {mode:o}").as_bytes()));

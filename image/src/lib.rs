@@ -2,6 +2,7 @@
 //! image file that boots comes out.
 
 pub mod build;
+pub mod bundle;
 pub mod closure;
 pub mod cpio;
 pub mod deb;

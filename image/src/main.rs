@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use sbc_image::build::{Order, build};
+use sbc_image::bundle;
 use sbc_image::cpio;
 use sbc_image::disk::Disk;
 use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
@@ -19,8 +20,13 @@ use sbc_image::tree::{Content, Tree};
 use sbc_image::verify::verify;
 
 const USAGE: &str = "usage, from the top of the repository:
-  sbc-image build [--version V] [--out FOLDER] [--strict]
-                                    build the disk image
+  sbc-image build [--version V] [--out FOLDER] [--strict] [--keys FOLDER] [--overlay FOLDER]
+                                    build the disk image; updates may be signed by the one or
+                                    two NAME.pub of the folder of keys
+  sbc-image key FOLDER NAME         make a pair of keys, NAME.key and NAME.pub
+  sbc-image bundle IMAGE KEY [FLOOR]
+                                    write the update of an image beside it, signed by NAME.key;
+                                    nodes that run it take nothing below the floor any more
   sbc-image verify IMAGE            say everything that is not as it was built
   sbc-image pack IMAGE [--quick]    compress it, with sums; fails over the budget
   sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
@@ -67,6 +73,16 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),
+        ["key", folder, name] => {
+            println!("{}", bundle::key(Path::new(folder), name)?.display());
+            Ok(())
+        }
+        ["bundle", image, key, floor @ ..] if floor.len() < 2 => {
+            let (image, key) = (Path::new(image), Path::new(key));
+            let made = bundle::bundle(image, key, floor.first().copied())?;
+            println!("{}", made.display());
+            Ok(())
+        }
         ["verify", image] => look(Path::new(image)),
         ["pack", image] => pack(Path::new(image), false),
         ["pack", image, "--quick"] => pack(Path::new(image), true),
@@ -80,11 +96,17 @@ fn build_image(words: &[&str]) -> anyhow::Result<()> {
     let mut version = env!("CARGO_PKG_VERSION");
     let mut out = "target/firmware";
     let mut strictness = Strictness::Forward;
+    let mut overlay = "buildroot-overlay/rootfs";
+    let mut keys = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match *word {
             "--version" => version = words.next().context(USAGE)?,
             "--out" => out = words.next().context(USAGE)?,
+            "--overlay" => overlay = words.next().context(USAGE)?,
+            "--keys" => {
+                keys = bundle::public_keys(Path::new(words.next().context(USAGE)?))?;
+            }
             "--strict" => strictness = Strictness::Release,
             _ => bail!("{USAGE}"),
         }
@@ -102,6 +124,8 @@ fn build_image(words: &[&str]) -> anyhow::Result<()> {
             time,
         },
         out: &std::path::absolute(out)?,
+        overlay: &std::path::absolute(overlay)?,
+        keys,
     };
     let image = build(&cache, &fetched, &order)?;
     println!("{}", image.display());

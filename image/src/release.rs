@@ -7,6 +7,9 @@ use crate::uuid::Uuid;
 pub const TIME: u64 = 1_795_564_800;
 /// What kind of machine an image is for; an update for another is refused.
 pub const HARDWARE: &str = "x86_64-generic";
+/// The lowest version a node may go back to once it runs this one: raised when a
+/// version is known to be unsafe.
+pub const FLOOR: &str = "0.1.0";
 /// The kernel's command line, the same for both loaders. The last console is
 /// the one programs write to.
 const CMDLINE: &str = "console=tty0 console=ttyS0,115200 quiet loglevel=3 panic=10 \
@@ -37,7 +40,7 @@ impl Release {
     #[must_use]
     pub fn file(&self) -> Vec<u8> {
         format!(
-            "version={}\ntime={}\nhardware={HARDWARE}\n",
+            "version={}\ntime={}\nhardware={HARDWARE}\nfloor={FLOOR}\n",
             self.version, self.time
         )
         .into_bytes()

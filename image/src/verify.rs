@@ -47,7 +47,7 @@ pub fn sums(time: u64, outside: [&[u8]; 5], files: &Files) -> Vec<u8> {
 }
 
 /// Returns what comes before the zeros at the end.
-fn trimmed(bytes: &[u8]) -> &[u8] {
+pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|octet| *octet != 0);
     bytes
         .get(..end.map_or(0, |end| end + 1))
@@ -239,7 +239,7 @@ fn between(image: &Path, from: u64, to: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
     let pairs = text.as_bytes().chunks(2);
     let octet = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let octets: Option<Vec<u8>> = pairs.map(octet).collect();

@@ -89,6 +89,7 @@ fn role(rest: &[String]) -> ExitCode {
     match rest.first().map(String::as_str) {
         Some("serial") => return roles::init::appliance::login(),
         Some("port") => return roles::init::appliance::port(),
+        Some("firmware") => return roles::init::appliance::firmware(),
         _ => {}
     }
     if let Some("charon") = rest.first().map(String::as_str) {

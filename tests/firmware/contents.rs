@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use sbc_tests::kit::firmware::Image;
+use sbc_tests::kit::firmware::{Image, keys};
 use sbc_tests::kit::programs::house;
 
 use super::{folder, is_full};
@@ -117,7 +117,9 @@ fn the_same_parts_make_the_same_disk_in_another_folder() {
         return;
     };
     let out = folder(name).join("out");
-    let other = image.errand(&["build", "--out", &out.display().to_string()]);
+    let keys = keys().unwrap().display().to_string();
+    let to = out.display().to_string();
+    let other = image.errand(&["build", "--out", &to, "--keys", &keys]);
     let other = PathBuf::from(other.unwrap().trim());
     assert!(other.starts_with(&out), "it is another file");
     assert!(are_same(&image.path, &other), "two disks differ");
@@ -167,7 +169,9 @@ fn two_checkouts_in_two_folders_build_the_same_image() {
     };
     let checkout = folder(name).join("a folder with another name");
     copy_repository(&checkout);
-    let made = image.errand_at(&checkout, &["build", "--out", "made"]);
+    let keys = keys().unwrap().display().to_string();
+    let words = ["build", "--out", "made", "--keys", &keys];
+    let made = image.errand_at(&checkout, &words);
     let other = PathBuf::from(made.unwrap().trim());
     assert!(other.starts_with(&checkout), "it is another file");
     assert!(are_same(&image.path, &other), "two disks differ");

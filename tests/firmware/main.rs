@@ -13,6 +13,7 @@
 mod boot;
 mod contents;
 mod tampered;
+mod update;
 
 use std::path::{Path, PathBuf};
 

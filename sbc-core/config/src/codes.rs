@@ -179,6 +179,16 @@ register! {
     BOOT_CONFIGURATION 2104 "SBC-2104" Error "the configuration of this boot cannot be used";
     NODE_ENDS 2105 "SBC-2105" Error "the node ends again and again";
     NO_NODE 2106 "SBC-2106" Error "no node is running";
+    NO_UPDATE 2110 "SBC-2110" Error "no volume brings an update";
+    NO_BUNDLE 2111 "SBC-2111" Error "the file is no bundle of ours";
+    UNSIGNED 2112 "SBC-2112" Error "no key of this image has signed the bundle";
+    OTHER_HARDWARE 2113 "SBC-2113" Error "the bundle is for another machine";
+    TOO_OLD 2114 "SBC-2114" Error "the version is below the floor, or runs already";
+    CHANGED_PART 2115 "SBC-2115" Error "a part of the bundle is not what was signed";
+    SLOT 2116 "SBC-2116" Error "a slot or the boot partition cannot be written";
+    NO_WAY_BACK 2117 "SBC-2117" Error "the other slot holds nothing that came up before";
+    TRIAL 2118 "SBC-2118" Error "a slot on trial gave up";
+    UPDATE_BUSY 2119 "SBC-2119" Error "an update is on its way, or on trial";
     NO_OPERATION 3001 "SBC-3001" Error "no such operation";
     ARGUMENT 3002 "SBC-3002" Error "an argument is missing or wrong";
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::configure::{self, CONFIRM_MAX, Candidate, Wish};
 use super::echo::COUNT;
 use super::editor::help_for;
+use super::firmware;
 use super::grammar::{Mode, ROWS};
 use super::here::Here;
 use super::packets;
@@ -51,6 +52,11 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Configure => configure::begin(session, flag(words, "exclusive"), flag(words, "safe"))
             .map(|()| String::new()),
         Here::ShowLive => show_live(session, words, pipes),
+        Here::Image => firmware::list(json_wanted(pipes)),
+        Here::ImageChange if flag(words, "verify") => firmware::verify(session),
+        Here::ImageChange if flag(words, "rollback") => firmware::rollback(session),
+        Here::ImageChange => firmware::activate(session, text(words, "version")),
+        Here::BootPrevious => firmware::previous(),
         Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
         Here::Ping => {
             super::echo::ping(text(words, "host"), number(words, "count").unwrap_or(COUNT))
@@ -92,6 +98,10 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Ok(text) => Outcome::Said(text),
         Err(why) => Outcome::Refused(why),
     }
+}
+
+fn json_wanted(pipes: &[Pipe]) -> bool {
+    pipes.iter().any(|pipe| matches!(pipe, Pipe::Json))
 }
 
 fn flag(words: &Words, name: &str) -> bool {

@@ -10,6 +10,7 @@ mod deeds;
 pub mod docs;
 mod echo;
 mod editor;
+mod firmware;
 mod foreign;
 pub mod form;
 pub mod grammar;

@@ -53,13 +53,19 @@ impl Image {
     pub fn for_test(test: &str) -> Result<Option<Self>, String> {
         type Made = Result<Result<Image, String>, String>;
         static IMAGE: OnceLock<Made> = OnceLock::new();
-        match IMAGE.get_or_init(|| Self::build(&["build"])).clone()? {
+        match IMAGE.get_or_init(Self::keyed).clone()? {
             Ok(image) => Ok(Some(image)),
             Err(reason) => {
                 crate::skip(test, &reason);
                 Ok(None)
             }
         }
+    }
+
+    /// Builds the image that takes updates signed by the keys of [`keys`].
+    fn keyed() -> Result<Result<Self, String>, String> {
+        let keys = keys()?.display().to_string();
+        Self::build(&["build", "--keys", &keys])
     }
 
     /// Builds an image by these words for the builder; what the machine lacks
@@ -100,6 +106,28 @@ impl Image {
     pub fn copy(&self, to: &Path) -> Result<(), String> {
         sparse(&self.path, to).map_err(|error| format!("{}: {error}", to.display()))
     }
+}
+
+/// Returns the folder of the tests' own pair of keys, `test-1` and `test-2`, made by
+/// whoever comes first. Images built with them are kept, so they are too.
+///
+/// # Errors
+/// When they cannot be made.
+pub fn keys() -> Result<PathBuf, String> {
+    let folder = house().join("target/firmware-keys");
+    let place = folder.display().to_string();
+    for name in ["test-1", "test-2"] {
+        let public = folder.join(format!("{name}.pub"));
+        if public.exists() {
+            continue;
+        }
+        // Another process may be at it: a pair is never written over.
+        let made = errand(&builder()?, &["key", &place, name])?;
+        if !public.exists() {
+            made?;
+        }
+    }
+    Ok(folder)
 }
 
 /// Copies all but blocks of zeros.

@@ -82,6 +82,12 @@ pub const ROWS: &[Row] = &[
         "the time of the node",
     ),
     see("show boot", Later, "", "how the node started"),
+    here("show boot previous", Here::BootPrevious, "the boot before"),
+    here(
+        "show image",
+        Here::Image,
+        "both slots, and a volume's bundle",
+    ),
     see(
         "show users",
         Ask("users.list", views::users),
@@ -449,10 +455,10 @@ pub const ROWS: &[Row] = &[
         "our certificates",
     ),
     own(
-        "request image (list|verify|activate|rollback)",
-        Later,
+        "request image (verify|activate VERSION|rollback)",
+        Act::Here(Here::ImageChange),
         "",
-        "firmware",
+        "look at a volume's bundle; install it and restart; go back",
     ),
     own("request reboot", Later, "", "start the machine again"),
     own("request shutdown", Later, "", "turn the machine off"),

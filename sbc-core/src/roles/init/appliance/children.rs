@@ -42,6 +42,7 @@ struct Keeper {
     node: Option<Child>,
     login: Option<Child>,
     port: Option<Child>,
+    firmware: Option<Child>,
     watchdog: Option<Watchdog>,
     ends: u32,
     is_ready: bool,
@@ -75,6 +76,7 @@ async fn keep(
         node: None,
         login: None,
         port: None,
+        firmware: None,
         watchdog: Watchdog::start(),
         ends: 0,
         is_ready,
@@ -122,6 +124,10 @@ impl Keeper {
         if self.port.is_none() && port::device().is_some() {
             let started = Command::new(PROGRAM).args(["role", "port"]).spawn();
             self.port = told("the port for programs", started);
+        }
+        if self.firmware.is_none() {
+            let started = Command::new(PROGRAM).args(["role", "firmware"]).spawn();
+            self.firmware = told("who looks after the firmware", started);
         }
     }
 
@@ -180,7 +186,9 @@ impl Keeper {
         self.is_ready = true;
         self.ends = 0;
         let name = self.configuration.as_ref().map(Configuration::name);
-        ready(&self.machine, &name.unwrap_or_default(), "accepting");
+        if !ready(&self.machine, &name.unwrap_or_default(), "accepting") {
+            let _we_listen = kill_process(Pid::INIT, Signal::INT);
+        }
     }
 
     /// Reaps all that ended, our children and whoever was left to us. Returns
@@ -198,6 +206,9 @@ impl Keeper {
                 ours = true;
             } else if is(&self.port) {
                 self.port = None;
+                ours = true;
+            } else if is(&self.firmware) {
+                self.firmware = None;
                 ours = true;
             } else if is(&self.node) {
                 self.node = None;

@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -95,27 +95,42 @@ pub fn configuration(claimed: bool) -> io::Result<Option<Configuration>> {
     }))
 }
 
-/// Returns `config.toml` of a FAT volume with our label.
-fn from_volume() -> Option<String> {
-    let place = Path::new("/run/sbccfg");
+/// Returns the short hash of the configuration a boot would take, or `none`.
+#[must_use]
+pub fn config_hash() -> String {
+    match configuration(super::serial::is_claimed()) {
+        Ok(Some(configuration)) => short_hash(&configuration.text),
+        Ok(None) | Err(_) => "none".to_owned(),
+    }
+}
+
+/// Returns the device of a FAT volume with this label.
+#[must_use]
+pub fn volume(label: &str) -> Option<PathBuf> {
     let entries = fs::read_dir("/sys/class/block").ok()?;
     let nodes = entries
         .flatten()
         .map(|entry| Path::new("/dev").join(entry.file_name()));
-    let node = nodes.filter(|node| is_ours(node)).min()?;
+    nodes.filter(|node| is_ours(node, label)).min()
+}
+
+/// Returns `config.toml` of a FAT volume with our label.
+fn from_volume() -> Option<String> {
+    let place = Path::new("/run/sbccfg");
+    let node = volume(VOLUME)?;
     mounts::to_read(&node, place).ok()?;
     let text = fs::read_to_string(place.join("config.toml")).ok();
     let _stays = rustix::mount::unmount(place, rustix::mount::UnmountFlags::DETACH);
     text
 }
 
-/// Returns whether a device begins as a FAT filesystem of our label does: the
+/// Returns whether a device begins as a FAT filesystem of this label does: the
 /// label of FAT32 lies at 71, of FAT16 at 43.
-fn is_ours(node: &Path) -> bool {
+fn is_ours(node: &Path, label: &str) -> bool {
     let Ok(head) = disks::read_at(node, 0, 512) else {
         return false;
     };
-    let label = format!("{VOLUME:<11}");
+    let label = format!("{label:<11}");
     let at = |at: usize| head.get(at..at + 11) == Some(label.as_bytes());
     head.get(510..512) == Some(&[0x55, 0xaa]) && (at(71) || at(43))
 }
@@ -184,10 +199,11 @@ mod tests {
         head[510..].copy_from_slice(&[0x55, 0xaa]);
         head[71..82].copy_from_slice(b"SBCCFG     ");
         fs::write(&path, &head).unwrap();
-        assert!(is_ours(&path));
+        assert!(is_ours(&path, VOLUME));
+        assert!(!is_ours(&path, "SBCUPDATE"));
         head[71] = b'X';
         fs::write(&path, &head).unwrap();
-        assert!(!is_ours(&path));
+        assert!(!is_ours(&path, VOLUME));
         fs::remove_file(&path).unwrap();
     }
 }

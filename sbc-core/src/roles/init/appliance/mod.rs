@@ -12,6 +12,7 @@ mod port;
 mod serial;
 mod slot;
 mod stage1;
+mod update;
 mod verity;
 mod watchdog;
 mod words;
@@ -20,17 +21,29 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rustix::system::{RebootCommand, reboot};
 
 use children::Ending;
 use data::Configuration;
 use modules::Modules;
+use update::Trial;
 
 /// Where the image says what it is.
 const RELEASE: &str = "/usr/share/sbc/release";
-/// Modules that nothing asks for before rules can be loaded.
+/// Modules of filesystems: nothing asks for them before something is mounted.
+const FILES: [&str; 5] = ["ext4", "vfat", "nls_ascii", "nls_cp437", "nls_utf8"];
+/// What rules are made of.
 const RULES: [&str; 4] = ["nf_tables", "nft_ct", "nft_limit", "nft_log"];
+/// A slot on trial has this long, from the start of its kernel, to be ready: a
+/// boot on the slowest box takes a third of it.
+const TRIAL: Duration = Duration::from_secs(90);
+/// An orderly end has this long, before the machine is ended without one.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+/// READY was said.
+static IS_READY: AtomicBool = AtomicBool::new(false);
 /// The kernel's settings that hold from the first moment: no dumps, no
 /// forwarding, no addresses of its own on links nobody configured.
 const SETTINGS: [(&str, &str); 12] = [
@@ -85,13 +98,19 @@ pub fn port() -> ExitCode {
     }
 }
 
+/// Serves questions about the firmware.
+pub fn firmware() -> ExitCode {
+    match update::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_no_socket) => ExitCode::FAILURE,
+    }
+}
+
 /// Ends all, writes what is not written, and tells the kernel.
 fn stop(ending: Ending) -> ExitCode {
     children::end_all();
     rustix::fs::sync();
-    for place in ["/data", "/run/esp"] {
-        let _not_mounted = rustix::mount::unmount(place, rustix::mount::UnmountFlags::empty());
-    }
+    let _not_mounted = rustix::mount::unmount("/data", rustix::mount::UnmountFlags::empty());
     let command = match ending {
         Ending::Restart => RebootCommand::Restart,
         Ending::PowerOff => RebootCommand::PowerOff,
@@ -102,10 +121,15 @@ fn stop(ending: Ending) -> ExitCode {
 
 /// What of the release is said.
 fn version() -> String {
-    let text = fs::read_to_string(RELEASE).unwrap_or_default();
+    released("version").unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Returns what the image says of itself.
+fn released(key: &str) -> Option<String> {
+    let text = fs::read_to_string(RELEASE).ok()?;
     let mut lines = text.lines();
-    let found = lines.find_map(|line| line.strip_prefix("version="));
-    found.unwrap_or("unknown").to_owned()
+    let found = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    found.map(str::to_owned)
 }
 
 /// All that is known once the machine is up.
@@ -115,6 +139,8 @@ pub struct Machine {
     slot: char,
     /// Whether the data partition is there.
     keeps: bool,
+    /// This slot has one boot to become ready.
+    trial: Option<Trial>,
 }
 
 fn start() -> Ending {
@@ -129,6 +155,7 @@ fn start() -> Ending {
         version: version(),
         slot: data::slot_letter(),
         keeps: false,
+        trial: None,
     };
     let slot = machine.slot.to_ascii_uppercase();
     words::say(&format!(
@@ -142,12 +169,79 @@ fn start() -> Ending {
             return Ending::Restart;
         }
     };
+    let letter = machine.slot;
+    std::thread::spawn(move || guard(letter));
+    for name in FILES {
+        let _said_when_mounted = modules.load(name);
+    }
     if let Err(error) = close(&modules) {
-        words::failed("fence", "SBC-2103", &error.to_string());
         // Links stay down; the console is all that is left.
-        return children::watch(machine, None, false);
+        return stay(machine, "fence", "SBC-2103", &error.to_string());
     }
     open(&modules, machine)
+}
+
+/// Says what failed. A slot on trial is left at once, any other waits for whoever
+/// comes to its console.
+fn stay(machine: Machine, stage: &str, code: &str, why: &str) -> Ending {
+    words::failed(stage, code, why);
+    if gives_up(machine.slot, &format!("stage {stage}: {why}")) {
+        return Ending::Restart;
+    }
+    children::watch(machine, None, false)
+}
+
+/// Gives the slot up if it is on trial; returns whether it is.
+fn gives_up(letter: char, why: &str) -> bool {
+    let partitions = disks::partitions();
+    if !matches!(update::look(&partitions, letter), Ok((Some(_), _))) {
+        return false;
+    }
+    words::failed("trial", "SBC-2118", "the other slot is next");
+    if let Err(error) = update::give_up(&partitions, letter, why) {
+        words::say(&format!("the loaders cannot be told: {error}"));
+    }
+    true
+}
+
+/// Waits until a trial's time is over, and ends the machine if it was not ready.
+fn guard(letter: char) {
+    let left = TRIAL.as_secs_f64() - words::seconds();
+    std::thread::sleep(Duration::from_secs_f64(left.max(0.0)));
+    if IS_READY.load(Ordering::SeqCst) {
+        return;
+    }
+    let why = format!("no READY in {} s; {}", TRIAL.as_secs(), words::last());
+    if gives_up(letter, &why) {
+        let _ignored_before_it_listens =
+            rustix::process::kill_process(rustix::process::Pid::INIT, rustix::process::Signal::INT);
+        std::thread::sleep(ENDS_WITHIN);
+        rustix::fs::sync();
+        let _refused = reboot(RebootCommand::Restart);
+    }
+}
+
+/// Looks what became of the last update.
+fn trial(letter: char) -> Option<Trial> {
+    let upper = letter.to_ascii_uppercase();
+    match update::look(&disks::partitions(), letter) {
+        Ok((trial, said)) => {
+            if let Some(said) = said {
+                words::say(&said);
+            }
+            if trial.is_some() {
+                let within = TRIAL.as_secs();
+                words::say(&format!(
+                    "slot {upper} is on trial: READY within {within} s"
+                ));
+            }
+            trial
+        }
+        Err(error) => {
+            words::say(&format!("the boot partition: {error}"));
+            None
+        }
+    }
 }
 
 /// Closes the fence before any driver of a network card is loaded.
@@ -165,11 +259,12 @@ fn close(modules: &Modules) -> io::Result<()> {
 fn open(modules: &Modules, mut machine: Machine) -> Ending {
     modules.load_for_devices(&mut BTreeSet::new());
     words::say(&format!("network cards {}", fence::links_there()));
-    for name in ["ext4", "vfat", "nls_ascii", "nls_cp437", "nls_utf8"] {
-        let _said_when_mounted = modules.load(name);
-    }
+    machine.trial = trial(machine.slot);
     match data::open(&disks::partitions()) {
-        Ok(()) => machine.keeps = true,
+        Ok(()) => {
+            machine.keeps = true;
+            words::keep_log();
+        }
         Err(error) => words::say(&format!("data: {error}; nothing is kept")),
     }
     let claimed = serial::is_claimed();
@@ -177,13 +272,12 @@ fn open(modules: &Modules, mut machine: Machine) -> Ending {
         Ok(Some(configuration)) => configured(configuration, machine),
         Ok(None) => {
             words::say("no configuration: log in on the serial console");
-            ready(&machine, "none", "none");
+            if !ready(&machine, "none", "none") {
+                return Ending::Restart;
+            }
             children::watch(machine, None, true)
         }
-        Err(error) => {
-            words::failed("configuration", "SBC-2104", &error.to_string());
-            children::watch(machine, None, false)
-        }
+        Err(error) => stay(machine, "configuration", "SBC-2104", &error.to_string()),
     }
 }
 
@@ -197,20 +291,36 @@ fn configured(configuration: Configuration, machine: Machine) -> Ending {
         configuration.source
     ));
     if checked.node.is_none() {
-        words::failed(
-            "configuration",
-            "SBC-2104",
-            "it cannot be used; `sbc check` says why",
-        );
-        return children::watch(machine, None, false);
+        let why = "it cannot be used; `sbc check` says why";
+        return stay(machine, "configuration", "SBC-2104", why);
     }
     children::watch(machine, Some(configuration), false)
 }
 
 /// Says that the node is ready, and tells the boot loaders that its slot is good.
-fn ready(machine: &Machine, config: &str, calls: &str) {
+/// Returns whether it is: a slot on trial must have come to what ran before.
+fn ready(machine: &Machine, config: &str, calls: &str) -> bool {
+    if let Some(why) = machine
+        .trial
+        .as_ref()
+        .and_then(|trial| lacks(machine, trial, config))
+    {
+        words::failed("trial", "SBC-2118", &why);
+        return !gives_up(machine.slot, &why);
+    }
+    IS_READY.store(true, Ordering::SeqCst);
     words::ready(&machine.version, machine.slot, config, calls);
-    if let Err(error) = slot::mark(&disks::partitions(), machine.slot, slot::Mark::Good) {
+    if let Err(error) = update::bless(&disks::partitions(), machine.slot) {
         words::say(&format!("the slot cannot be marked as good: {error}"));
     }
+    true
+}
+
+/// Returns what a slot on trial lacks of what the one before had.
+fn lacks(machine: &Machine, trial: &Trial, config: &str) -> Option<String> {
+    if !machine.keeps {
+        return Some("the data partition cannot be used".to_owned());
+    }
+    let hash = config.rsplit(':').next().unwrap_or_default();
+    (hash != trial.config).then(|| format!("it runs configuration {hash}, not {}", trial.config))
 }

@@ -124,7 +124,16 @@ pub fn data(device: &Path) -> io::Result<()> {
 pub fn boot(device: &Path, place: &Path) -> io::Result<()> {
     fs::create_dir_all(place)?;
     let device = device.display().to_string();
-    one(&device, place, "vfat", SEALED, "fmask=0177,dmask=0077")
+    // A folder's changes reach the disk in their order; what a cut left behind does
+    // not keep the next one from being written.
+    let settings = "fmask=0177,dmask=0077,errors=continue";
+    one(
+        &device,
+        place,
+        "vfat",
+        SEALED | MountFlags::DIRSYNC,
+        settings,
+    )
 }
 
 /// Mounts a foreign volume to read from it.

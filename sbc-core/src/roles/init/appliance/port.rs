@@ -12,12 +12,14 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use super::words;
+use super::{serial, update, words};
 
 /// The port's name, as the machine's owner gives it.
 const NAME: &str = "org.sbc.api.0";
 /// Where the node answers while it runs.
 pub const API: &str = "/run/sbc/console/api";
+/// Operations that are about the machine: they are answered without a node, too.
+const MACHINE: [&str; 1] = ["image."];
 /// Octets of a line, at most, as on the node's socket.
 const LINE_MAX: usize = 64 * 1024;
 /// How often it is looked whether somebody listens, and whether the boot is over.
@@ -130,6 +132,11 @@ impl<'a> Talk<'a> {
     }
 
     fn ask(&mut self, line: &[u8]) -> io::Result<()> {
+        let asked: Value = serde_json::from_slice(line).unwrap_or_default();
+        let operation = asked.get("op").and_then(Value::as_str).unwrap_or_default();
+        if MACHINE.iter().any(|start| operation.starts_with(start)) {
+            return self.ask_machine(line, &asked);
+        }
         if self.api.is_none() {
             self.api = entered().ok();
         }
@@ -140,6 +147,51 @@ impl<'a> Talk<'a> {
         self.api = None;
         let told = refused(line, "SBC-2106", "no node is running");
         self.say(told.to_string().as_bytes())
+    }
+
+    /// Asks whoever looks after the firmware. The node says whether the far end
+    /// may, and writes it down; without a node, a machine nobody owns obeys.
+    fn ask_machine(&mut self, line: &[u8], asked: &Value) -> io::Result<()> {
+        if self.api.is_none() {
+            self.api = entered().ok();
+        }
+        let operation = asked.get("op").cloned().unwrap_or_default();
+        let noted = match &mut self.api {
+            Some(api) => noted(api, &operation),
+            None if serial::is_claimed() => Err(refused(&[], "SBC-2106", "no node is running")),
+            None => Ok(()),
+        };
+        if let Err(mut told) = noted {
+            if let Some(told) = told.as_object_mut() {
+                told.insert("id".into(), asked.get("id").cloned().unwrap_or_default());
+            }
+            return self.say(told.to_string().as_bytes());
+        }
+        let mut firmware = match UnixStream::connect(update::SOCKET) {
+            Ok(firmware) => firmware,
+            Err(error) => {
+                let told = refused(line, "SBC-2106", &format!("nobody looks after it: {error}"));
+                return self.say(told.to_string().as_bytes());
+            }
+        };
+        firmware.set_read_timeout(Some(PATIENCE))?;
+        firmware.write_all(line)?;
+        let mut answers = BufReader::new(firmware);
+        loop {
+            let mut answer = String::new();
+            let mut limited = (&mut answers).take(LINE_MAX as u64);
+            if limited.read_line(&mut answer)? == 0 {
+                return Ok(());
+            }
+            let read: Value = serde_json::from_str(&answer).unwrap_or_default();
+            // Its own hello is none of the far end's.
+            if read.get("hello").is_none() {
+                self.say(answer.trim_end().as_bytes())?;
+            }
+            if read.get("id").is_some() {
+                return Ok(());
+            }
+        }
     }
 
     /// Passes on what the node answers; its end is no end of ours.
@@ -209,6 +261,30 @@ fn line_of(api: &UnixStream) -> io::Result<Value> {
     let mut limited = BufReader::new(api).take(LINE_MAX as u64);
     limited.read_until(b'\n', &mut line)?;
     serde_json::from_slice(&line).map_err(io::Error::other)
+}
+
+/// Lets the node write down what is asked of the machine; returns its refusal.
+fn noted(api: &mut UnixStream, operation: &Value) -> Result<(), Value> {
+    let away = |error: io::Error| refused(&[], "SBC-2106", &format!("the node: {error}"));
+    let question = json!({"id": "machine", "op": "machine.note", "args": {"what": operation}});
+    api.write_all(format!("{question}\n").as_bytes())
+        .map_err(away)?;
+    loop {
+        // Octet by octet: what follows belongs to another question.
+        let mut line = Vec::new();
+        let mut one = [0];
+        while line.len() < LINE_MAX && one != *b"\n" {
+            api.read_exact(&mut one).map_err(away)?;
+            line.extend(one);
+        }
+        let answer: Value = serde_json::from_slice(&line).unwrap_or_default();
+        if answer.get("id").and_then(Value::as_str) == Some("machine") {
+            return match answer.get("ok") {
+                Some(_) => Ok(()),
+                None => Err(answer),
+            };
+        }
+    }
 }
 
 fn hello(version: &str, state: &str) -> Value {

@@ -1,25 +1,86 @@
-//! A slot comes in; the boot loaders are told that it is good, or that it must
-//! not be tried again. UEFI's loader counts in file names (`sbc-a_0.1.0+2-1.efi`
-//! has two tries left), GRUB in its block of variables.
+//! A slot comes in; the boot loaders are told that it is good, that it has one
+//! try, or that it must not be tried again. UEFI's loader counts in file names
+//! (`sbc-a_0.1.0+2-1.efi` has two tries left) and prefers the newest version with
+//! tries, GRUB in its block of variables, by `order`.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::disks::Partition;
 use super::mounts;
+use super::update::Version;
 
-const PLACE: &str = "/run/esp";
 /// Octets of GRUB's block of variables.
 const ENV: usize = 1024;
+/// Where UEFI's loader looks for programs.
+pub const PROGRAMS: &str = "EFI/Linux";
 
 /// What the loaders are told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mark {
-    /// It came up: no more counting.
+    /// It came up: no more counting, and it is the preferred one.
     Good,
     /// It is broken: no more tries.
     Bad,
+    /// It is preferred for one boot.
+    Once,
+    /// UEFI's loader takes it only when no other has a try left.
+    Last,
+}
+
+/// What the loaders know of a slot.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Known {
+    /// `a` or `b`.
+    pub letter: char,
+    /// What is in it; nothing if it is empty.
+    pub version: Option<Version>,
+    /// As GRUB knows it: `good`, a number of tries, or 0.
+    pub left: String,
+}
+
+impl Known {
+    /// Returns whether it came up once and was not found broken since.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.version.is_some() && self.left == "good"
+    }
+
+    /// Returns the word for people.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match (self.version, self.left.as_str()) {
+            (None, _) => "empty",
+            (_, "good") => "good",
+            (_, "0") => "not to be booted",
+            _ => "on trial",
+        }
+    }
+}
+
+/// The other slot.
+#[must_use]
+pub const fn other(letter: char) -> char {
+    if letter == 'a' { 'b' } else { 'a' }
+}
+
+/// Mounts the boot partition for as long as `errand` takes. Each process has a
+/// place of its own for it.
+///
+/// # Errors
+/// When the boot partition cannot be mounted, and what the errand fails by.
+pub fn with_loaders<T>(
+    partitions: &[Partition],
+    errand: impl FnOnce(&Path) -> io::Result<T>,
+) -> io::Result<T> {
+    let esp = partitions.iter().find(|one| one.name == "esp");
+    let esp = esp.ok_or_else(|| io::Error::other("there is no boot partition"))?;
+    let place = PathBuf::from(format!("/run/esp-{}", std::process::id()));
+    mounts::boot(&esp.node, &place)?;
+    let done = errand(&place);
+    rustix::mount::unmount(&place, rustix::mount::UnmountFlags::empty())?;
+    done
 }
 
 /// Tells both loaders. Each step leaves either the old or the new state, also
@@ -28,71 +89,138 @@ pub enum Mark {
 /// # Errors
 /// When the boot partition cannot be mounted or written.
 pub fn mark(partitions: &[Partition], letter: char, mark: Mark) -> io::Result<()> {
-    let esp = partitions.iter().find(|one| one.name == "esp");
-    let esp = esp.ok_or_else(|| io::Error::other("there is no boot partition"))?;
-    let place = Path::new(PLACE);
-    mounts::boot(&esp.node, place)?;
-    let told = tell(place, letter, mark);
-    rustix::mount::unmount(place, rustix::mount::UnmountFlags::empty())?;
-    told
+    with_loaders(partitions, |esp| tell(esp, letter, mark))
 }
 
-fn tell(esp: &Path, letter: char, mark: Mark) -> io::Result<()> {
-    let folder = esp.join("EFI/Linux");
-    if let Ok(entries) = fs::read_dir(&folder) {
-        for entry in entries.flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if let Some(new) = renamed(&name, letter, mark)
-                && new != name
-            {
-                fs::rename(entry.path(), folder.join(new))?;
-            }
+/// The same, with the boot partition mounted.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn tell(esp: &Path, letter: char, mark: Mark) -> io::Result<()> {
+    let folder = esp.join(PROGRAMS);
+    for (name, _) in programs(esp, letter) {
+        if let Some(new) = renamed(&name, letter, mark).filter(|new| *new != name) {
+            fs::rename(folder.join(&name), folder.join(new))?;
         }
-        File::open(&folder)?.sync_all()?;
     }
+    if let Ok(folder) = File::open(&folder) {
+        folder.sync_all()?;
+    }
+    let left = format!("left_{letter}");
+    let order = format!("{letter} {}", other(letter));
+    let changes: &[(&str, &str)] = match mark {
+        Mark::Good => &[(&left, "good"), ("order", &order)],
+        Mark::Once => &[(&left, "1"), ("order", &order)],
+        Mark::Bad => &[(&left, "0")],
+        Mark::Last => &[],
+    };
     let env = esp.join("grub/grubenv");
     if let Ok(old) = fs::read(&env)
-        && let Some(new) = changed(&old, &format!("left_{letter}"), grub_word(mark))
+        && let Some(new) = changed(&old, changes)
         && new != old
     {
-        let half = esp.join("grub/grubenv.tmp");
-        let mut file = File::create(&half)?;
-        file.write_all(&new)?;
-        file.sync_all()?;
-        fs::rename(&half, &env)?;
-        File::open(esp.join("grub"))?.sync_all()?;
+        put(&env, &new)?;
     }
     Ok(())
 }
 
-const fn grub_word(mark: Mark) -> &'static str {
-    match mark {
-        Mark::Good => "good",
-        Mark::Bad => "0",
+/// Writes a file of the boot partition so that a power cut leaves the old one or
+/// the new one.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn put(path: &Path, octets: &[u8]) -> io::Result<()> {
+    let half = path.with_extension("half");
+    let mut file = File::create(&half)?;
+    file.write_all(octets)?;
+    file.sync_all()?;
+    fs::rename(&half, path)?;
+    path.parent()
+        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Returns what the loaders know of both slots.
+#[must_use]
+pub fn known(esp: &Path) -> [Known; 2] {
+    let env = fs::read(esp.join("grub/grubenv")).unwrap_or_default();
+    let env = String::from_utf8_lossy(&env).into_owned();
+    ['a', 'b'].map(|letter| {
+        let mut lines = env.lines();
+        let left = lines.find_map(|line| line.strip_prefix(&format!("left_{letter}=")));
+        Known {
+            letter,
+            version: programs(esp, letter).first().map(|(_, version)| *version),
+            left: left.unwrap_or("0").to_owned(),
+        }
+    })
+}
+
+/// Returns the programs of a slot for UEFI, and their versions.
+fn programs(esp: &Path, letter: char) -> Vec<(String, Version)> {
+    let Ok(entries) = fs::read_dir(esp.join(PROGRAMS)) else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut found: Vec<_> = names
+        .filter_map(|name| {
+            let version = version_of(&name, letter)?;
+            Some((name, version))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+fn version_of(name: &str, letter: char) -> Option<Version> {
+    let stem = name.strip_suffix(".efi")?;
+    let rest = stem.strip_prefix(&format!("sbc-{letter}_"))?;
+    Version::parse(rest.split('+').next()?)
+}
+
+/// Takes all files of a slot away; GRUB was told before.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn clear(esp: &Path, letter: char) -> io::Result<()> {
+    let start = format!("sbc-{letter}_");
+    for (folder, start) in [(PROGRAMS, start), ("grub", format!("slot-{letter}."))] {
+        let folder = esp.join(folder);
+        for entry in fs::read_dir(&folder)?.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(&start) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        File::open(&folder)?.sync_all()?;
     }
+    Ok(())
 }
 
 /// Returns the new name of a file that belongs to the slot.
 fn renamed(name: &str, letter: char, mark: Mark) -> Option<String> {
-    let stem = name.strip_suffix(".efi")?;
-    stem.strip_prefix(&format!("sbc-{letter}_"))?;
-    let (bare, _) = stem.rsplit_once('+').unwrap_or((stem, ""));
+    let version = version_of(name, letter)?;
+    let bare = format!("sbc-{letter}_{version}");
     Some(match mark {
         Mark::Good => format!("{bare}.efi"),
         Mark::Bad => format!("{bare}+0-3.efi"),
+        Mark::Once => format!("{bare}+1.efi"),
+        Mark::Last => format!("{bare}+0.efi"),
     })
 }
 
-/// Returns GRUB's block with one variable changed.
-fn changed(block: &[u8], name: &str, value: &str) -> Option<Vec<u8>> {
+/// Returns GRUB's block with variables changed.
+fn changed(block: &[u8], changes: &[(&str, &str)]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(block).ok()?;
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        match line.split_once('=') {
-            Some((found, _)) if found == name => lines.push(format!("{name}={value}\n")),
-            Some(_) => lines.push(format!("{line}\n")),
-            None if line.starts_with("# GRUB") => lines.push(format!("{line}\n")),
-            None => {}
+        let name = line.split_once('=').map(|(name, _)| name);
+        let change = changes.iter().find(|(wanted, _)| Some(*wanted) == name);
+        match (change, name) {
+            (Some((name, value)), _) => lines.push(format!("{name}={value}\n")),
+            (None, Some(_)) => lines.push(format!("{line}\n")),
+            (None, None) if line.starts_with("# GRUB") => lines.push(format!("{line}\n")),
+            (None, None) => {}
         }
     }
     let mut bytes = lines.concat().into_bytes();
@@ -107,11 +235,11 @@ mod tests {
     #[test]
     fn a_file_of_the_slot_loses_its_counter_or_its_tries() {
         let name = "sbc-a_0.1.0+2-1.efi";
-        assert_eq!(renamed(name, 'a', Mark::Good).unwrap(), "sbc-a_0.1.0.efi");
-        assert_eq!(
-            renamed(name, 'a', Mark::Bad).unwrap(),
-            "sbc-a_0.1.0+0-3.efi"
-        );
+        let becomes = |mark| renamed(name, 'a', mark).unwrap();
+        assert_eq!(becomes(Mark::Good), "sbc-a_0.1.0.efi");
+        assert_eq!(becomes(Mark::Bad), "sbc-a_0.1.0+0-3.efi");
+        assert_eq!(becomes(Mark::Once), "sbc-a_0.1.0+1.efi");
+        assert_eq!(becomes(Mark::Last), "sbc-a_0.1.0+0.efi");
         let blessed = "sbc-a_0.1.0.efi";
         assert_eq!(renamed(blessed, 'a', Mark::Good).unwrap(), blessed);
         assert_eq!(renamed(name, 'b', Mark::Good), None);
@@ -119,28 +247,57 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_changes_and_the_block_keeps_its_size() {
+    fn variables_change_and_the_block_keeps_its_size() {
         let mut block = b"# GRUB Environment Block\norder=a b\nleft_a=2\nleft_b=0\n".to_vec();
         block.resize(ENV, b'#');
-        let good = changed(&block, "left_a", "good").unwrap();
+        let good = changed(&block, &[("left_b", "good"), ("order", "b a")]).unwrap();
         assert_eq!(good.len(), ENV);
         let text = String::from_utf8(good).unwrap();
-        assert!(text.starts_with("# GRUB Environment Block\norder=a b\nleft_a=good\nleft_b=0\n#"));
+        assert!(text.starts_with("# GRUB Environment Block\norder=b a\nleft_a=2\nleft_b=good\n#"));
+    }
+
+    /// Returns a boot partition with a good slot A and slot B at its last try.
+    fn esp(name: &str) -> PathBuf {
+        let esp = std::env::temp_dir().join(format!("sbc-esp-{name}-{}", std::process::id()));
+        fs::create_dir_all(esp.join(PROGRAMS)).unwrap();
+        fs::create_dir_all(esp.join("grub")).unwrap();
+        fs::write(esp.join("EFI/Linux/sbc-a_0.1.0.efi"), "x").unwrap();
+        fs::write(esp.join("EFI/Linux/sbc-b_0.2.0+1-2.efi"), "x").unwrap();
+        fs::write(esp.join("grub/slot-b.linux"), "x").unwrap();
+        let mut block = b"# GRUB Environment Block\norder=a b\nleft_a=good\nleft_b=1\n".to_vec();
+        block.resize(ENV, b'#');
+        fs::write(esp.join("grub/grubenv"), block).unwrap();
+        esp
     }
 
     #[test]
     fn both_loaders_are_told() {
-        let esp = std::env::temp_dir().join(format!("sbc-esp-{}", std::process::id()));
-        fs::create_dir_all(esp.join("EFI/Linux")).unwrap();
-        fs::create_dir_all(esp.join("grub")).unwrap();
-        fs::write(esp.join("EFI/Linux/sbc-b_0.2.0+1-2.efi"), "x").unwrap();
-        let mut block = b"# GRUB Environment Block\nleft_b=1\n".to_vec();
-        block.resize(ENV, b'#');
-        fs::write(esp.join("grub/grubenv"), block).unwrap();
+        let esp = esp("told");
+        let words = |esp: &Path| known(esp).map(|known| known.word());
+        assert_eq!(words(&esp), ["good", "on trial"]);
         tell(&esp, 'b', Mark::Good).unwrap();
         let kept = esp.join("EFI/Linux/sbc-b_0.2.0.efi").exists();
         let env = fs::read_to_string(esp.join("grub/grubenv")).unwrap();
+        assert!(
+            kept && env.contains("order=b a\n") && env.contains("left_b=good\n"),
+            "{env}"
+        );
+        assert_eq!(known(&esp)[1].version, Version::parse("0.2.0"));
+        tell(&esp, 'a', Mark::Last).unwrap();
+        assert!(esp.join("EFI/Linux/sbc-a_0.1.0+0.efi").exists());
+        assert_eq!(words(&esp), ["good", "good"]);
         fs::remove_dir_all(&esp).unwrap();
-        assert!(kept && env.contains("left_b=good\n"), "{env}");
+    }
+
+    #[test]
+    fn a_slot_that_is_cleared_leaves_nothing_of_itself() {
+        let esp = esp("cleared");
+        tell(&esp, 'b', Mark::Bad).unwrap();
+        clear(&esp, 'b').unwrap();
+        let [a, b] = known(&esp);
+        assert_eq!((a.word(), b.word()), ("good", "empty"));
+        assert!(!esp.join("grub/slot-b.linux").exists());
+        assert!(esp.join("EFI/Linux/sbc-a_0.1.0.efi").exists());
+        fs::remove_dir_all(&esp).unwrap();
     }
 }

@@ -72,10 +72,16 @@ pub fn slots(partitions: &[Partition], root_hash: &[u8], hint: Option<char>) -> 
     slots
 }
 
+/// Returns whether a hash tree, of which `head` is the begin, has this root hash.
+#[must_use]
+pub fn is_tree_of(head: &[u8], root_hash: &[u8]) -> bool {
+    of_this_hash(head, root_hash).is_some()
+}
+
 /// Takes the superblock and the top block of a hash tree; returns salt and
 /// count of blocks if the top block has this hash.
 fn of_this_hash(head: &[u8], root_hash: &[u8]) -> Option<(Vec<u8>, u64)> {
-    let (superblock, top) = head.split_at_checked(BLOCK)?;
+    let (superblock, top) = head.get(..2 * BLOCK)?.split_at_checked(BLOCK)?;
     let length = u16::from_le_bytes(superblock.get(80..82)?.try_into().ok()?);
     let salt = superblock.get(88..88 + usize::from(length))?;
     let blocks = u64::from_le_bytes(superblock.get(72..80)?.try_into().ok()?);

@@ -3,7 +3,9 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -11,6 +13,14 @@ use serde_json::{Value, json};
 pub const LOG: &str = "/run/sbc/boot.log";
 /// Where the last word on this boot lies, for programs: one object of JSON.
 pub const STATE: &str = "/run/sbc/state";
+
+/// Where they are kept for the boot after this one.
+pub const KEPT: &str = "/data/log/boot.log";
+/// Where those of the boot before lie.
+pub const PREVIOUS: &str = "/data/log/boot.previous";
+/// Lines go to the data partition as well.
+static KEEPS: AtomicBool = AtomicBool::new(false);
+static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// Returns the seconds since the kernel started.
 #[must_use]
@@ -28,8 +38,25 @@ pub fn share() {
     ASKS.store(true, Ordering::Relaxed);
 }
 
+/// Keeps the lines of this boot on the data partition, beside those of the boot
+/// before: whoever comes after a boot that failed reads there why.
+pub fn keep_log() {
+    let _first_boot = fs::rename(KEPT, PREVIOUS);
+    let text = fs::read(LOG).unwrap_or_default();
+    if super::data::put(Path::new(KEPT), &text).is_ok() {
+        KEEPS.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Returns what was said last.
+#[must_use]
+pub fn last() -> String {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// Says one stage of the boot.
 pub fn say(what: &str) {
+    what.clone_into(&mut LAST.lock().unwrap_or_else(PoisonError::into_inner));
     put(&format!("[{:6.2}] {what}\n", seconds()));
 }
 
@@ -93,9 +120,12 @@ fn put(line: &str) {
             let _unheard = file.write_all(line.as_bytes());
         }
     }
-    let log = fs::File::options().create(true).append(true).open(LOG);
-    if let Ok(mut file) = log {
-        let _full = file.write_all(line.as_bytes());
+    let kept = Some(KEPT).filter(|_| KEEPS.load(Ordering::Relaxed));
+    for place in [Some(LOG), kept].into_iter().flatten() {
+        let log = fs::File::options().create(true).append(true).open(place);
+        if let Ok(mut file) = log {
+            let _full = file.write_all(line.as_bytes());
+        }
     }
 }
 
