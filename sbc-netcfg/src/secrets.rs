@@ -49,7 +49,7 @@ impl fmt::Debug for Secret {
 /// Why a secret could not be had. None of these says anything of a value.
 #[derive(Debug, thiserror::Error)]
 pub enum NoSecret {
-    #[error("secret {0}: a name has the form part/part, each of a-z, 0-9 and -")]
+    #[error("secret {0}: a name has the form part/part, each of a-z, 0-9, - and .")]
     BadName(String),
     #[error("secret {name}: cannot be read")]
     Unreadable {
@@ -137,8 +137,8 @@ impl Store {
 
     fn place(&self, name: &str) -> Result<PathBuf, NoSecret> {
         let plain = |part: &str| {
-            let fits = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-');
-            !part.is_empty() && part.bytes().all(fits)
+            let fits = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+            !part.is_empty() && !part.starts_with('.') && part.bytes().all(fits)
         };
         if name.len() <= 128 && name.split('/').all(plain) {
             Ok(self.folder.join(name))

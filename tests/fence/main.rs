@@ -10,6 +10,7 @@
 )]
 
 mod attack;
+mod certificates;
 mod commits;
 mod path;
 mod peer;

@@ -53,7 +53,7 @@ const ROOMS: [(&str, &str, &[&str]); 10] = [
 
 /// Crates from outside that have one home, and why. A name ending in `-` or
 /// `_` stands for all that begin so. The lab may know all of them.
-const HOMES: [(&str, &[&str], &str); 10] = [
+const HOMES: [(&str, &[&str], &str); 11] = [
     (
         "rsip",
         &["sbc-sip"],
@@ -96,6 +96,11 @@ const HOMES: [(&str, &[&str], &str); 10] = [
     ),
     ("rsvici", &["sbc-netcfg"], "one process speaks to charon"),
     ("vici-", &["sbc-netcfg"], "one process speaks to charon"),
+    (
+        "x509-cert",
+        &["sbc-netcfg"],
+        "certificates are looked at where charon is told of them",
+    ),
 ];
 
 /// Where inside its home a crate's name may be written.

@@ -1,5 +1,6 @@
 //! From a draft without errors to a node: every default is put in here.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,14 +11,14 @@ use crate::checks::cap;
 use crate::country::Country;
 use crate::draft::{Active, Draft, ETHERNET_MTU, INNER_MTU, PeerDraft, Section};
 use crate::file::tables::{
-    AlarmsFile, CdrFile, ConsoleFile, EmergencyFile, InterfaceFile, LimitsFile, LogFile,
+    AlarmsFile, AuthFile, CdrFile, ConsoleFile, EmergencyFile, InterfaceFile, LimitsFile, LogFile,
     ManagementFile, MediaFile, NumbersFile, QosFile, RouteFile, SystemFile, TunnelFile,
 };
 use crate::file::units::{OrOff, OrZero, Time};
 use crate::file::values::{Charset, Dscp, Initiate, NatTraversal, Text};
 use crate::file::{Given, NamedTable, Spanned};
 use crate::name::{Name, PeerName};
-use crate::network::{Interface, Network, Suite, Tunnel, TunnelAuth};
+use crate::network::{Authority, Certificate, Interface, Network, Suite, Tunnel, TunnelAuth};
 use crate::node::{
     Alarms, Cdr, Elin, Emergency, Level, Limits, Log, Management, Media, Node, Qos, Quality,
     Shaper, Site, System,
@@ -70,7 +71,7 @@ pub fn node(draft: &Draft<'_>) -> Option<Node> {
         management: management(draft, &file.management.or(ManagementFile::default())?)?,
         media: media(&file.media.or(MediaFile::default())?)?,
         interfaces: collect(&draft.interfaces, interface)?,
-        tunnels: collect(&draft.tunnels, tunnel)?,
+        tunnels: collect(&draft.tunnels, |table| tunnel(draft, table))?,
         sites: collect(&draft.sites, |site| {
             Some(Site {
                 max_calls: site.table.max_calls.value()?.u32(),
@@ -178,16 +179,14 @@ fn interface(table: &NamedTable<InterfaceFile>) -> Option<Interface> {
     })
 }
 
-fn tunnel(table: &NamedTable<TunnelFile>) -> Option<Tunnel> {
+fn tunnel(draft: &Draft<'_>, table: &NamedTable<TunnelFile>) -> Option<Tunnel> {
     let file = &table.table;
     Some(Tunnel {
         name: table.name.clone(),
         underlay: file.underlay.value()?.clone(),
         remote: *file.remote.value()?,
         address: file.address.value()?.0,
-        auth: TunnelAuth::Psk {
-            secret: file.auth.value()?.psk.value()?.0.clone(),
-        },
+        auth: auth(draft, file.auth.value()?)?,
         suite: file.suite.or(Suite::Aes256Gcm16Prfsha256X25519)?,
         mtu: file
             .mtu
@@ -197,6 +196,26 @@ fn tunnel(table: &NamedTable<TunnelFile>) -> Option<Tunnel> {
         nat_traversal: file.nat_traversal.or(NatTraversal::Off)? == NatTraversal::Auto,
         key: file.key.optional()?.map(super::file::units::Int::u32),
         initiates: file.initiate.or(Initiate::Node)? == Initiate::Node,
+    })
+}
+
+fn auth(draft: &Draft<'_>, file: &AuthFile) -> Option<TunnelAuth> {
+    if let Some(psk) = file.psk.optional()? {
+        return Some(TunnelAuth::Psk { secret: psk.0 });
+    }
+    let own = draft.certificates.get(file.certificate.value()?)?;
+    let authority = draft.trusts.get(file.trust.value()?)?;
+    Some(TunnelAuth::Certificate {
+        own: Box::new(Certificate {
+            name: own.name.clone(),
+            chain: own.table.chain.value()?.0.clone(),
+            key: own.table.key.value()?.0.clone(),
+        }),
+        authority: Box::new(Authority {
+            name: authority.name.clone(),
+            pem: authority.table.pem.value()?.0.clone(),
+        }),
+        remote_id: file.remote_id.value()?.0.clone(),
     })
 }
 

@@ -126,6 +126,7 @@ register! {
     WEAK_SUITE 305 "SBC-0305" Error "suite below RFC 8221 and RFC 8247";
     NO_AUTH 306 "SBC-0306" Error "neither PSK nor certificate";
     SHORT_PSK 307 "SBC-0307" Warning "short PSK";
+    TWO_AUTHS 308 "SBC-0308" Error "PSK and certificate both";
     NAME_WITHOUT_ALLOW 401 "SBC-0401" Error "name without allow";
     UDP_MEDIATION 402 "SBC-0402" Error "UDP to a mediation server";
     NO_CODEC 403 "SBC-0403" Error "no codec left";
@@ -189,6 +190,14 @@ register! {
     NO_WAY_BACK 2117 "SBC-2117" Error "the other slot holds nothing that came up before";
     TRIAL 2118 "SBC-2118" Error "a slot on trial gave up";
     UPDATE_BUSY 2119 "SBC-2119" Error "an update is on its way, or on trial";
+    CERTIFICATE_TIME 2201 "SBC-2201" Error "a certificate is outside its time";
+    CERTIFICATE_FILE 2202 "SBC-2202" Error "certificates are missing or cannot be read";
+    CERTIFICATE_KEY 2203 "SBC-2203" Error "a key does not fit its certificate";
+    NO_AUTHORITY 2204 "SBC-2204" Error "a trust file holds no authority";
+    TUNNEL_SECRET 2205 "SBC-2205" Error "a secret of a tunnel cannot be had";
+    FAR_UNKNOWN 2206 "SBC-2206" Error "the far end of a tunnel is not who it must be";
+    FAR_REFUSES 2207 "SBC-2207" Error "the far end of a tunnel refuses us";
+    FAR_SILENT 2208 "SBC-2208" Error "the far end of a tunnel does not answer";
     NO_OPERATION 3001 "SBC-3001" Error "no such operation";
     ARGUMENT 3002 "SBC-3002" Error "an argument is missing or wrong";
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";

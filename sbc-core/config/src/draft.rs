@@ -9,7 +9,10 @@ use core::net::{IpAddr, SocketAddr};
 
 use crate::country::Country;
 use crate::file::peer::PeerFile;
-use crate::file::tables::{InterfaceFile, NodeFile, NumbersFile, RouteFile, SiteFile, TunnelFile};
+use crate::file::tables::{
+    CertificateFile, InterfaceFile, NodeFile, NumbersFile, RouteFile, SiteFile, TrustFile,
+    TunnelFile,
+};
 use crate::file::values::{Host, NatTraversal, Spoken};
 use crate::file::{Given, Named, NamedTable, Spanned};
 use crate::name::{Name, PeerName};
@@ -46,11 +49,13 @@ macro_rules! actives {
     )+};
 }
 actives!(
+    CertificateFile,
     InterfaceFile,
     NumbersFile,
     PeerFile,
     RouteFile,
     SiteFile,
+    TrustFile,
     TunnelFile
 );
 
@@ -116,6 +121,8 @@ pub struct Draft<'f> {
     pub country: Option<Country>,
     pub interfaces: Section<'f, InterfaceFile>,
     pub tunnels: Section<'f, TunnelFile>,
+    pub certificates: Section<'f, CertificateFile>,
+    pub trusts: Section<'f, TrustFile>,
     pub profiles: Section<'f, PeerFile>,
     pub trunks: Section<'f, PeerFile>,
     pub mediation: Section<'f, PeerFile>,
@@ -150,6 +157,8 @@ impl<'f> Draft<'f> {
             country: system.and_then(|system| system.country.value().copied()),
             interfaces: Section(&file.interface),
             tunnels: Section(&file.tunnel),
+            certificates: Section(&file.certificate),
+            trusts: Section(&file.trust),
             profiles: Section(&file.profile),
             trunks: Section(&file.trunk),
             mediation: Section(&file.mediation),

@@ -2,6 +2,7 @@
 //! peer, with what one call costs on it. IEEE 802.1Q, RFC 2784, RFC 4303,
 //! RFC 4106 for the sizes.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -190,10 +191,28 @@ pub enum TunnelAuth {
         secret: String,
     },
     Certificate {
-        certificate: Name,
-        trust: Name,
+        own: Box<Certificate>,
+        authority: Box<Authority>,
+        /// What the far end calls itself (RFC 7296 §3.5).
         remote_id: String,
     },
+}
+
+/// One of our certificates. Files and keys are names in the store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Certificate {
+    pub name: Name,
+    /// The certificate, then those that sign it.
+    pub chain: String,
+    /// Its private key.
+    pub key: String,
+}
+
+/// An authority we trust.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Authority {
+    pub name: Name,
+    pub pem: String,
 }
 
 /// The one proposal a tunnel makes (RFC 8221 §5, RFC 8247 §2).

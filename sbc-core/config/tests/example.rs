@@ -41,8 +41,6 @@ fn the_whole_example_is_refused_for_what_this_image_lacks_and_nothing_else() {
         "SBC-0901 management.web",
         "SBC-0901 management.metrics",
         "SBC-0901 user.alice.ssh-keys",
-        "SBC-0901 certificate.node",
-        "SBC-0901 trust.corp-ca",
         "SBC-0901 tls",
         "SBC-0901 trunk.itsp-b.remote",
         "SBC-0901 trunk.itsp-b.dns",

@@ -149,6 +149,8 @@ pub struct Tunnel {
     pub up: bool,
     /// Why it is not, where that is known.
     pub why: String,
+    /// When its first certificate ends, in seconds since 1970; 0 without any.
+    pub until: u64,
     pub octets_in: u64,
     pub octets_out: u64,
     pub packets_in: u64,

@@ -298,12 +298,13 @@ impl fmt::Display for Connection {
         match &self.auth {
             TunnelAuth::Psk { secret } => write!(out, " psk {secret}")?,
             TunnelAuth::Certificate {
-                certificate,
-                trust,
+                own,
+                authority,
                 remote_id,
             } => write!(
                 out,
-                " certificate {certificate} trust {trust} id {remote_id}"
+                " certificate {} trust {} id {remote_id}",
+                own.name, authority.name
             )?,
         }
         write!(out, " {}", self.suite.proposal())?;

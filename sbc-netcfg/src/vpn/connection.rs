@@ -8,6 +8,7 @@ use std::time::Duration;
 use sbc_config::network::Suite;
 use serde::{Serialize, Serializer};
 
+use super::pki::Chain;
 use crate::secrets::Secret;
 
 /// GRE's number among IP protocols (RFC 2784 §3). Numbers need no
@@ -30,11 +31,11 @@ const REPLAY_WINDOW: u32 = 128;
 pub enum Auth {
     /// Both hold one secret (RFC 7296 §2.15); each is known by its address.
     Psk,
-    /// Each shows a certificate. Ours in PEM, and the authority and name that
-    /// theirs must have.
+    /// Each shows a certificate. Ours, and the authorities and the name that theirs
+    /// must have.
     Certificate {
-        own: String,
-        authority: String,
+        own: Chain,
+        authority: Chain,
         remote_id: String,
     },
 }
@@ -89,7 +90,8 @@ pub(super) struct Connection {
 #[derive(Serialize)]
 struct End {
     auth: &'static str,
-    id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     certs: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -150,19 +152,21 @@ impl Association {
         };
         match &self.auth {
             Auth::Psk => (
-                end("psk", self.local.to_string(), Vec::new(), Vec::new()),
-                end("psk", self.remote.to_string(), Vec::new(), Vec::new()),
+                end("psk", Some(self.local.to_string()), Vec::new(), Vec::new()),
+                end("psk", Some(self.remote.to_string()), Vec::new(), Vec::new()),
             ),
             Auth::Certificate {
                 own,
                 authority,
                 remote_id,
             } => {
-                // Without an identity of its own an end is known by the subject of
-                // its certificate.
-                let ours = end("pubkey", "%any".to_owned(), vec![own.clone()], Vec::new());
-                let theirs = vec![authority.clone()];
-                (ours, end("pubkey", remote_id.clone(), Vec::new(), theirs))
+                // Without a name for a host an end is known by the subject of its
+                // certificate.
+                let first = own.pem.iter().take(1).cloned().collect();
+                let ours = end("pubkey", own.host.clone(), first, Vec::new());
+                let theirs = authority.pem.clone();
+                let id = Some(remote_id.clone());
+                (ours, end("pubkey", id, Vec::new(), theirs))
             }
         }
     }
@@ -218,6 +222,16 @@ pub(super) struct Key<'a> {
     pub data: Octets<'a>,
 }
 
+/// `load-cert`: one that signs ours, for the far end to see; it is no authority of
+/// ours.
+#[derive(Serialize)]
+pub(super) struct Between<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub flag: &'static str,
+    pub data: &'a str,
+}
+
 /// Octets as they are.
 pub(super) struct Octets<'a>(pub &'a [u8]);
 
@@ -234,7 +248,7 @@ mod tests {
     use sbc_config::network::Suite;
     use serde_json::{Value, json};
 
-    use super::{Association, Auth};
+    use super::{Association, Auth, Chain};
 
     fn association(auth: Auth, initiates: bool) -> Association {
         Association {
@@ -247,6 +261,15 @@ mod tests {
             nat_traversal: false,
             initiates,
             rekey_child: None,
+        }
+    }
+
+    fn chain(pem: &str) -> Chain {
+        Chain {
+            pem: vec![pem.to_owned()],
+            der: Vec::new(),
+            host: Some("own.example".to_owned()),
+            until: Duration::ZERO,
         }
     }
 
@@ -299,17 +322,19 @@ mod tests {
         assert_eq!(waits["unique"], "replace");
     }
 
+    /// Each end says who it is, and the other holds it to that (RFC 7296 §3.5).
     #[test]
     fn with_certificates_the_far_end_must_show_its_name_under_one_authority() {
         let message = message(&association(
             Auth::Certificate {
-                own: "OWN".to_owned(),
-                authority: "CA".to_owned(),
+                own: chain("OWN"),
+                authority: chain("CA"),
                 remote_id: "itsp.example".to_owned(),
             },
             true,
         ));
         assert_eq!(message["local"]["certs"], json!(["OWN"]));
+        assert_eq!(message["local"]["id"], "own.example");
         assert_eq!(message["remote"]["id"], "itsp.example");
         assert_eq!(message["remote"]["cacerts"], json!(["CA"]));
         assert_eq!(message["remote"]["auth"], "pubkey");

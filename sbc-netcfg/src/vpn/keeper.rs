@@ -27,6 +27,12 @@ const ASK_AGAIN_LOOKS: u32 = 15;
 pub enum Event {
     /// Charon holds every association.
     Loaded,
+    /// An association cannot be, and is left out; or why it does not come up. The
+    /// code of the reason stands before it.
+    Why {
+        tunnel: String,
+        why: String,
+    },
     Up(String),
     Down(String),
     /// The latest reading; its counters only grow while an association lives.
@@ -48,7 +54,11 @@ pub async fn keep(
     let mut up = BTreeMap::new();
     let mut pause = PAUSE_FIRST;
     loop {
-        let Err(why) = watch(socket, wanted, &events, &mut up, &mut pause).await else {
+        let ended = tokio::select! {
+            ended = watch(socket, wanted, &events, &mut up, &mut pause) => ended,
+            ended = listen(socket, &events) => ended,
+        };
+        let Err(why) = ended else {
             return;
         };
         // Without charon the associations of the kernel live on until their time
@@ -67,6 +77,13 @@ pub async fn keep(
     }
 }
 
+/// Passes on why associations do not come up. Returns when nobody listens.
+async fn listen(socket: &Path, events: &mpsc::Sender<Event>) -> Result<(), VpnError> {
+    let charon = Charon::connect(socket).await?;
+    let tell = async |tunnel, why| events.send(Event::Why { tunnel, why }).await.is_ok();
+    charon.listen(tell).await
+}
+
 /// Returns when nobody listens.
 async fn watch(
     socket: &Path,
@@ -77,11 +94,29 @@ async fn watch(
 ) -> Result<(), VpnError> {
     let mut charon = Charon::connect(socket).await?;
     let mut news = Charon::connect(socket).await?;
+    charon.forget().await?;
+    let mut held = Vec::new();
     for (association, credential) in wanted {
-        charon.load(association, credential).await?;
+        // One that cannot be does not keep the others down.
+        let why = match charon.load(association, credential).await {
+            Ok(()) => {
+                held.push(association);
+                continue;
+            }
+            Err(why @ VpnError::ForeignKey) => format!("SBC-2203: {why}"),
+            Err(VpnError::Refused {
+                what: "load-key", ..
+            }) => "SBC-2203: the key in the store cannot be read".to_owned(),
+            Err(why @ VpnError::Refused { .. }) => why.to_string(),
+            Err(why) => return Err(why),
+        };
+        let tunnel = association.name.clone();
+        if events.send(Event::Why { tunnel, why }).await.is_err() {
+            return Ok(());
+        }
     }
     for name in charon.loaded().await? {
-        if !wanted.iter().any(|(one, _)| one.name == name) {
+        if !held.iter().any(|one| one.name == name) {
             charon.unload(&name).await?;
         }
     }
@@ -92,7 +127,7 @@ async fn watch(
     let mut looks_down = BTreeMap::new();
     loop {
         let state = charon.state().await?;
-        for (association, _) in wanted {
+        for association in &held {
             let name = &association.name;
             let is_up = state.is_up(name);
             let was = up.insert(name.clone(), is_up).unwrap_or(false);

@@ -5,8 +5,12 @@
 pub mod charon;
 mod connection;
 mod keeper;
+mod listed;
+pub mod pki;
 mod vici;
+mod words;
 
 pub use connection::{Association, Auth, Credential};
 pub use keeper::{Event, keep};
 pub use vici::{Charon, ChildState, IkeState, State, VpnError};
+pub use words::says_more;

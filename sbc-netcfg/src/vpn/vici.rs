@@ -15,7 +15,9 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::connection::{Association, Auth, CHILD, Credential, Key, Octets, Shared};
+use super::connection::{Association, Auth, Between, CHILD, Credential, Key, Octets, Shared};
+use super::listed::{Listed, Ordered};
+use super::words::meaning;
 
 /// Charon answers all but `initiate` within milliseconds.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -36,6 +38,8 @@ pub enum VpnError {
     Failed(&'static str, #[source] rsvici::Error),
     #[error("tunnel {0}: its secret is missing")]
     NoCredential(String),
+    #[error("the key in the store does not fit our certificate")]
+    ForeignKey,
 }
 
 /// What charon answers to an order.
@@ -88,16 +92,48 @@ impl Charon {
                 };
                 self.order("load-shared", shared).await?;
             }
-            (Credential::Key(key), Auth::Certificate { .. }) => {
+            (Credential::Key(key), Auth::Certificate { own, .. }) => {
                 let key = Key {
                     kind: "any",
                     data: Octets(key.reveal()),
                 };
                 self.order("load-key", key).await?;
+                for pem in own.pem.iter().skip(1) {
+                    let between = Between {
+                        kind: "X509",
+                        flag: "NONE",
+                        data: pem,
+                    };
+                    self.order("load-cert", between).await?;
+                }
             }
             _ => return Err(VpnError::NoCredential(association.name.clone())),
         }
-        self.order("load-conn", association.to_message()).await
+        self.order("load-conn", association.to_message()).await?;
+        match &association.auth {
+            Auth::Certificate { own, .. } if !self.has_key(&own.der).await? => {
+                Err(VpnError::ForeignKey)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Forgets all secrets, keys and certificates; what is up goes on.
+    ///
+    /// # Errors
+    /// What charon said.
+    pub async fn forget(&mut self) -> Result<(), VpnError> {
+        self.order("clear-creds", ()).await
+    }
+
+    /// Returns whether charon has the key of a certificate.
+    async fn has_key(&mut self, der: &[u8]) -> Result<bool, VpnError> {
+        let mut found = false;
+        let rows = self.rows("list-certs", "list-cert", Ordered::X509, |row: Listed| {
+            found |= row.is(der) && row.has_key();
+        });
+        rows.await?;
+        Ok(found)
     }
 
     /// Forgets an association and ends what is up of it.
@@ -167,23 +203,64 @@ impl Charon {
     /// # Errors
     /// What charon said.
     pub async fn state(&mut self) -> Result<State, VpnError> {
-        const WHAT: &str = "list-sas";
         let mut state = State::default();
+        let each = |row: BTreeMap<String, IkeState>| {
+            state.associations.extend(row);
+            state.associations.truncate(ASSOCIATIONS_MAX);
+        };
+        self.rows("list-sas", "list-sa", (), each).await?;
+        Ok(state)
+    }
+
+    /// Asks a question that is answered in rows.
+    async fn rows<T: DeserializeOwned>(
+        &mut self,
+        what: &'static str,
+        row: &str,
+        message: impl Serialize,
+        mut each: impl FnMut(T),
+    ) -> Result<(), VpnError> {
         let listen = async {
-            let rows = self
-                .0
-                .stream_request::<_, BTreeMap<String, IkeState>>(WHAT, "list-sa", ());
+            let rows = self.0.stream_request::<_, T>(what, row, message);
             let mut rows = std::pin::pin!(rows);
             while let Some(row) = rows.next().await {
-                let row = row.map_err(|why| VpnError::Failed(WHAT, why))?;
-                state.associations.extend(row);
-                state.associations.truncate(ASSOCIATIONS_MAX);
+                each(row.map_err(|why| VpnError::Failed(what, why))?);
             }
             Ok(())
         };
         let heard = timeout(WITHIN, listen).await;
-        heard.map_err(|_| VpnError::Silent(WHAT))??;
-        Ok(state)
+        heard.map_err(|_| VpnError::Silent(what))?
+    }
+
+    /// Tells `each` why an association does not come up, whenever charon writes so,
+    /// until the connection ends.
+    ///
+    /// # Errors
+    /// When the connection ended.
+    pub async fn listen(
+        mut self,
+        each: impl AsyncFn(String, String) -> bool,
+    ) -> Result<(), VpnError> {
+        const WHAT: &str = "log";
+        #[derive(Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        struct Line {
+            #[serde(default)]
+            ikesa_name: String,
+            #[serde(default)]
+            msg: String,
+        }
+        let lines = self.0.subscribe::<Line>(WHAT);
+        let mut lines = std::pin::pin!(lines);
+        while let Some(line) = lines.next().await {
+            let line = line.map_err(|why| VpnError::Failed(WHAT, why))?;
+            if let Some(why) = meaning(&line.msg)
+                && !each(line.ikesa_name, why).await
+            {
+                return Ok(());
+            }
+        }
+        Err(VpnError::Silent(WHAT))
     }
 
     /// Waits for the next change of an association or its end.

@@ -13,7 +13,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 8] = [
+const NEEDS: [Need; 9] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -53,6 +53,11 @@ const NEEDS: [Need; 8] = [
         program: "nft",
         package: "nftables",
         why: "makes a server's network swallow what is sent to it",
+    },
+    Need {
+        program: "openssl",
+        package: "openssl",
+        why: "makes the certificates of the far end of a tunnel",
     },
 ];
 

@@ -12,7 +12,7 @@ use crate::report::{Problem, Report, Span};
 use crate::route::From;
 
 /// The checks of references.
-pub const CHECKS: &[Check] = &[links, peers, routes, profiles];
+pub const CHECKS: &[Check] = &[links, certificates, peers, routes, profiles];
 
 /// Reports `name` unless the section has an active table of that name.
 fn refer<T: Active>(
@@ -69,6 +69,22 @@ fn links(draft: &Draft<'_>, report: &mut Report) {
     );
     let shape = draft.file.qos.value().and_then(|qos| qos.shape.value());
     interface(shape.and_then(|shape| shape.interface.get()));
+}
+
+/// Certificates and authorities of tunnels.
+fn certificates(draft: &Draft<'_>, report: &mut Report) {
+    for tunnel in draft.tunnels.active() {
+        let Some(auth) = tunnel.table.auth.value() else {
+            continue;
+        };
+        if let Some(name) = auth.certificate.get() {
+            let section = &draft.certificates;
+            refer(section, "certificate", &name.value, &name.span, report);
+        }
+        if let Some(name) = auth.trust.get() {
+            refer(&draft.trusts, "trust", &name.value, &name.span, report);
+        }
+    }
 }
 
 /// What the tables of peers name.

@@ -34,8 +34,30 @@ fn shared_secrets(
     }
 }
 
+/// Does the same for the keys of certificates that a tunnel names, too.
+fn named_secrets(
+    draft: &Draft<'_>,
+    mut each: impl FnMut(&str, &crate::report::Span, Option<usize>),
+) {
+    shared_secrets(draft, &mut each);
+    let Some(store) = draft.secrets else { return };
+    for own in draft.certificates.active() {
+        let named = |tunnel: &crate::file::tables::TunnelFile| {
+            let auth = tunnel.auth.value();
+            auth.and_then(|auth| auth.certificate.value()) == Some(&own.name)
+        };
+        let mut tunnels = draft.tunnels.active();
+        if let Some(key) = own.table.key.get()
+            && tunnels.any(|tunnel| named(&tunnel.table))
+        {
+            let name = key.value.0.as_str();
+            each(name, &key.span, store.get(name).copied());
+        }
+    }
+}
+
 fn missing(draft: &Draft<'_>, report: &mut Report) {
-    shared_secrets(draft, |name, span, length| {
+    named_secrets(draft, |name, span, length| {
         if length.is_none() {
             let problem = Problem::new(
                 SECRET_MISSING,

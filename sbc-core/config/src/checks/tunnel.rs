@@ -2,15 +2,17 @@
 //! RFC 4303 and RFC 2784 for sizes.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use crate::checks::Check;
 use crate::codes::{
-    CLEAR_INTERNET, NO_AUTH, PRIVATE_OUTER, TUNNEL_IN_ITSELF, TUNNEL_MTU, UNDERLAY, ZONE,
+    CLEAR_INTERNET, MISSING_KEY, NO_AUTH, PRIVATE_OUTER, TUNNEL_IN_ITSELF, TUNNEL_MTU, TWO_AUTHS,
+    UNDERLAY, ZONE,
 };
 use crate::draft::{Draft, ETHERNET_MTU, INNER_MTU, encapsulation, own_address};
 use crate::file::NamedTable;
-use crate::file::tables::TunnelFile;
+use crate::file::tables::{AuthFile, TunnelFile};
 use crate::file::values::NatTraversal;
 use crate::network::{Via, Zone};
 use crate::report::{Problem, Report};
@@ -22,6 +24,7 @@ pub const CHECKS: &[Check] = &[
     in_itself,
     private_outer,
     no_auth,
+    half_auth,
     mtu,
 ];
 
@@ -168,7 +171,7 @@ fn no_auth(draft: &Draft<'_>, report: &mut Report) {
     for tunnel in draft.tunnels.active() {
         let auth = &tunnel.table.auth;
         let span = match auth.get() {
-            Some(auth) if auth.value.psk.is_absent() && !asks_for_certificate(&auth.value) => {
+            Some(auth) if auth.value.psk.is_absent() && missing(&auth.value).len() == 3 => {
                 &auth.span
             }
             None if auth.is_absent() => &tunnel.span,
@@ -178,14 +181,49 @@ fn no_auth(draft: &Draft<'_>, report: &mut Report) {
             "tunnel {} says nothing of how its ends know each other",
             tunnel.name
         );
-        let help = "write auth = { psk = { secret = \"NAME\" } }";
+        let help = "write psk = { secret = \"NAME\" }, or certificate, trust and remote-id";
         report.add(Problem::new(NO_AUTH, span, message).help(help));
     }
 }
 
-/// Certificates were refused at their own key.
-const fn asks_for_certificate(auth: &crate::file::tables::AuthFile) -> bool {
-    !auth.certificate.is_absent() || !auth.trust.is_absent() || !auth.remote_id.is_absent()
+/// Returns the keys of a certificate that are not there.
+fn missing(auth: &AuthFile) -> Vec<&'static str> {
+    let keys = [
+        ("certificate", auth.certificate.is_absent()),
+        ("trust", auth.trust.is_absent()),
+        ("remote-id", auth.remote_id.is_absent()),
+    ];
+    let missing = keys.into_iter().filter(|(_, absent)| *absent);
+    missing.map(|(key, _)| key).collect()
+}
+
+/// Certificates need all three of their keys, and no secret beside them.
+fn half_auth(draft: &Draft<'_>, report: &mut Report) {
+    for tunnel in draft.tunnels.active() {
+        let Some(auth) = tunnel.table.auth.get() else {
+            continue;
+        };
+        let missing = missing(&auth.value);
+        let name = &tunnel.name;
+        let problem = match (auth.value.psk.is_absent(), missing.len()) {
+            (_, 3) | (true, 0) => continue,
+            (true, _) => {
+                let keys = missing.join(" and ");
+                let message = format!("tunnel {name}: auth by certificate lacks {keys}");
+                Problem::new(MISSING_KEY, &auth.span, message)
+                    .label("not whole")
+                    .help("write certificate, trust and remote-id")
+            }
+            (false, _) => {
+                let message = format!("tunnel {name}: auth by psk and by certificate");
+                let span = auth.value.psk.span().unwrap_or(&auth.span);
+                Problem::new(TWO_AUTHS, span, message)
+                    .label("two ways")
+                    .help("leave psk out, or certificate, trust and remote-id")
+            }
+        };
+        report.add(problem);
+    }
 }
 
 fn mtu(draft: &Draft<'_>, report: &mut Report) {

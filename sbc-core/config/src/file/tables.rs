@@ -7,7 +7,7 @@ use crate::file::peer::PeerFile;
 use crate::file::rows::table;
 use crate::file::units::{Hundredths, Int, PerSecond, Percent, Rate, Size, Time};
 use crate::file::values::{
-    CdrFormat, Charset, Device, Dialled, Dscp, FileName, HostName, HostPort, Initiate,
+    CdrFormat, Charset, Device, Dialled, Dscp, FileName, HostName, HostPort, Identity, Initiate,
     NatTraversal, NumberTest, Own, PeerRef, PortRange, Role, Secret, SyslogTransport, Text,
     TimeZone, TlsVersion,
 };
@@ -40,9 +40,9 @@ table! {
         /// Logins.
         "user" user: Named<UserFile> = "", Optional;
         /// Our certificates.
-        "certificate" certificate: Named<CertificateFile> = "", Later(TLS);
+        "certificate" certificate: Named<CertificateFile> = "", Optional;
         /// Authorities we trust.
-        "trust" trust: Named<TrustFile> = "", Later(TLS);
+        "trust" trust: Named<TrustFile> = "", Optional;
         /// TLS for all peers.
         "tls" tls: TlsFile = "", Later(TLS);
         /// SRTP for all peers.
@@ -283,11 +283,11 @@ table! {
         /// The shared secret, by its name in the secret store.
         "psk" psk: Secret = "", Optional;
         /// Our certificate.
-        "certificate" certificate: Name = "", Later("this image knows tunnel ends by psk");
-        /// The authority of the far end.
-        "trust" trust: Name = "", Later("this image knows tunnel ends by psk");
-        /// The identity of the far end.
-        "remote-id" remote_id: Text = "", Later("this image knows tunnel ends by psk");
+        "certificate" certificate: Name = "", Optional;
+        /// The authority that signs the far end's certificate.
+        "trust" trust: Name = "", Optional;
+        /// What the far end calls itself, and its certificate must say.
+        "remote-id" remote_id: Identity = "", Optional;
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 16] = [
+pub const KINDS: [Kind; 17] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -74,6 +74,12 @@ pub const KINDS: [Kind; 16] = [
         id: "tunnel-down",
         severity: "major",
         meaning: "a tunnel has no security association, and nothing passes it",
+        look: "show alarms",
+    },
+    Kind {
+        id: "cert-expiry",
+        severity: "warning",
+        meaning: "a certificate of a tunnel ends soon; major when it has ended",
         look: "show alarms",
     },
     Kind {

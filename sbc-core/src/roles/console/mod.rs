@@ -7,6 +7,7 @@ mod audit;
 mod caller;
 mod captures;
 mod ended;
+mod expiry;
 mod history;
 mod later;
 mod log;
@@ -164,6 +165,9 @@ async fn watch(room: Rc<Room>) {
         facts.others.extend(room.secrets.plain());
         facts.others.extend(machine::facts(room.state()));
         facts.network = room.network.borrow().clone();
+        let soon = room.node.borrow().alarms.cert_expiry;
+        let ending = expiry::facts(&facts.network.tunnels, now(), soon);
+        facts.others.extend(ending);
         for news in room.alarms.borrow_mut().look(now(), &facts) {
             tracing::warn!("{news}");
             room.note("node", "-", &news);

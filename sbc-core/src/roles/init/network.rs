@@ -2,6 +2,7 @@
 //! what became of them comes back with the listening sockets. A commit is done when
 //! the network is, and fails with it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub struct Hand {
     pub stands: Network,
     pub charon: Charon,
     secrets: Option<Store>,
+    /// `pki/` of the state: the names begin so.
+    certificates: Option<Store>,
     orders: u64,
     /// What waits for the order that was given last.
     waits: Option<(u64, Pending)>,
@@ -46,14 +49,16 @@ impl Hand {
     /// Takes where the node keeps its state; gives roles in jails what they write.
     pub fn new(settings: &Settings) -> Self {
         let state = settings.iter().find(|(name, _)| *name == STATE);
-        let folder = state.map(|(_, path)| path.join("secrets"));
+        let state = state.map(|(_, path)| path.as_path());
         give_books(settings);
         let users = settings.iter().any(|(name, _)| *name == jail::USERS);
         let writer = users.then(jail::writer_of_secrets).flatten();
+        let store = |folder: &Path| Store::at(folder).written_by(writer);
         Self {
             stands: Network::default(),
             charon: Charon::default(),
-            secrets: folder.map(|folder| Store::at(&folder).written_by(writer)),
+            secrets: state.map(|state| store(&state.join("secrets"))),
+            certificates: state.map(store),
             orders: ANEW,
             waits: None,
             opened: Vec::new(),
@@ -92,6 +97,26 @@ fn is_for_all(path: &Path) -> bool {
     about.is_ok_and(|about| {
         std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o1000 != 0
     })
+}
+
+/// What the store holds. Names of certificates end in `.pem`, and those of secrets
+/// have no dot.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+enum Kept {
+    Secret,
+    Certificates,
+}
+
+/// Returns the names that a tunnel's ends know each other by.
+fn named(auth: &TunnelAuth) -> Vec<(Kept, &str)> {
+    match auth {
+        TunnelAuth::Psk { secret } => vec![(Kept::Secret, secret.as_str())],
+        TunnelAuth::Certificate { own, authority, .. } => vec![
+            (Kept::Secret, own.key.as_str()),
+            (Kept::Certificates, own.chain.as_str()),
+            (Kept::Certificates, authority.pem.as_str()),
+        ],
+    }
 }
 
 /// Returns the places of the node's sockets, all closed.
@@ -162,17 +187,20 @@ impl Supervisor {
         };
         let mut secrets = Vec::new();
         let mut descriptors = vec![configuration];
-        for tunnel in node.tunnels.values() {
-            let TunnelAuth::Psk { secret: name } = &tunnel.auth else {
-                continue;
+        let named = node.tunnels.values().flat_map(|tunnel| named(&tunnel.auth));
+        let named: BTreeSet<(Kept, &str)> = named.collect();
+        for (kind, name) in named {
+            let store = match kind {
+                Kept::Secret => &hand.secrets,
+                Kept::Certificates => &hand.certificates,
             };
-            let Some(store) = &hand.secrets else {
+            let Some(store) = store else {
                 tracing::error!(name, "a secret is asked for, and the node keeps no state");
                 continue;
             };
             match store.open(name) {
                 Ok(file) if descriptors.len() < DESCRIPTORS_MAX => {
-                    secrets.push(name.clone());
+                    secrets.push(name.to_owned());
                     descriptors.push(Arc::new(file.into()));
                 }
                 Ok(_) => tracing::error!(name, "more secrets than one order takes"),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use sbc_netcfg::guard::Word;
-use sbc_netcfg::vpn::{Event, State};
+use sbc_netcfg::vpn::{Event, State, says_more};
 use sbc_plan::Desired;
 
 use crate::ipc::{NETWORK_MAX, NETWORK_TEXT_MAX, Network, Standing, Tunnel};
@@ -51,11 +51,12 @@ impl Told {
             .into_iter()
             .take(NETWORK_MAX)
             .map(|new| {
-                known
-                    .iter()
-                    .find(|old| old.name == new.name && old.up)
-                    .cloned()
-                    .unwrap_or(new)
+                let old = known.iter().find(|old| old.name == new.name && old.up);
+                let until = new.until;
+                old.map_or(new, |old| Tunnel {
+                    until,
+                    ..old.clone()
+                })
             })
             .collect();
         self.list_down(desired);
@@ -124,6 +125,7 @@ impl Told {
             Event::Loaded => tracing::info!("charon holds every tunnel"),
             Event::Up(name) => self.turn(&name, true, ""),
             Event::Down(name) => self.turn(&name, false, "no security association"),
+            Event::Why { tunnel, why } => self.explain(&tunnel, &why),
             Event::State(state) => self.count(&state),
             Event::Away { why, pause } => {
                 tracing::debug!(why, ?pause, "charon is away");
@@ -141,12 +143,23 @@ impl Told {
         }
     }
 
+    /// Keeps why a tunnel is down; one that is up asks for nothing.
+    fn explain(&mut self, name: &str, why: &str) {
+        let known = self.network.tunnels.iter_mut().find(|one| one.name == name);
+        if let Some(tunnel) = known.filter(|tunnel| !tunnel.up && says_more(&tunnel.why, why)) {
+            tracing::error!(tunnel = name, why, "tunnel does not come up");
+            tunnel.why = cut(why);
+            self.changed = true;
+        }
+    }
+
     fn count(&mut self, state: &State) {
         for tunnel in &mut self.network.tunnels {
             let mut sum = Tunnel {
                 name: tunnel.name.clone(),
                 up: tunnel.up,
                 why: tunnel.why.clone(),
+                until: tunnel.until,
                 ..Tunnel::default()
             };
             for child in state.children(&tunnel.name) {

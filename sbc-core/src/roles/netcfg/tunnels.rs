@@ -4,10 +4,12 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use sbc_config::network::TunnelAuth;
-use sbc_netcfg::secrets;
+use sbc_netcfg::secrets::{self, Secret};
 use sbc_netcfg::vpn::charon::Folder;
+use sbc_netcfg::vpn::pki::{Chain, Unusable};
 use sbc_netcfg::vpn::{Association, Auth, Credential, Event, keep};
 use sbc_plan::Desired;
 use sbc_plan::desired::Connection;
@@ -59,8 +61,11 @@ impl Tunnels {
                 name: connection.name.clone(),
                 ..Tunnel::default()
             };
-            match credential(connection, files) {
-                Ok(credential) => wanted.push((association(connection), credential)),
+            match told(connection, files) {
+                Ok((association, credential)) => {
+                    tunnel.until = until(&association.auth);
+                    wanted.push((association, credential));
+                }
                 Err(why) => tunnel.why = cut(&why),
             }
             tunnels.push(tunnel);
@@ -77,22 +82,71 @@ impl Tunnels {
     }
 }
 
-fn credential(connection: &Connection, files: &[(String, File)]) -> Result<Credential, String> {
-    let TunnelAuth::Psk { secret } = &connection.auth else {
-        return Err("certificates of a tunnel are not in this image".to_owned());
+/// Returns what charon is told of a tunnel; or the code and the words of why it
+/// cannot be.
+fn told(
+    connection: &Connection,
+    files: &[(String, File)],
+) -> Result<(Association, Credential), String> {
+    let (auth, credential) = match &connection.auth {
+        TunnelAuth::Psk { secret } => (Auth::Psk, Credential::Psk(value(secret, files)?)),
+        TunnelAuth::Certificate {
+            own,
+            authority,
+            remote_id,
+        } => {
+            let key = value(&own.key, files)?;
+            let auth = Auth::Certificate {
+                own: chain(&own.chain, files, Chain::own)?,
+                authority: chain(&authority.pem, files, Chain::authority)?,
+                remote_id: remote_id.clone(),
+            };
+            (auth, Credential::Key(key))
+        }
     };
-    let file = files.iter().find(|(name, _)| name == secret);
-    let (_, file) = file.ok_or_else(|| format!("secret {secret} is not in the store"))?;
-    let value = secrets::read(secret, file).map_err(|error| error.to_string())?;
-    Ok(Credential::Psk(value))
+    Ok((association(connection, auth), credential))
 }
 
-fn association(connection: &Connection) -> Association {
+fn open<'a>(name: &str, files: &'a [(String, File)]) -> Option<&'a File> {
+    let known = files.iter().find(|(known, _)| known == name);
+    known.map(|(_, file)| file)
+}
+
+fn value(name: &str, files: &[(String, File)]) -> Result<Secret, String> {
+    let file = open(name, files);
+    let file = file.ok_or_else(|| format!("SBC-2205: secret {name} cannot be had"))?;
+    secrets::read(name, file).map_err(|error| format!("SBC-2205: {error}"))
+}
+
+fn chain(
+    name: &str,
+    files: &[(String, File)],
+    read: impl Fn(&str, &[u8], Duration) -> Result<Chain, Unusable>,
+) -> Result<Chain, String> {
+    let file = open(name, files);
+    let file = file.ok_or_else(|| format!("SBC-2202: {name} cannot be had"))?;
+    let octets = secrets::read(name, file);
+    let octets = octets.map_err(|error| format!("SBC-2202: {error}"))?;
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    let chain = read(name, octets.reveal(), now);
+    chain.map_err(|unusable| format!("{}: {unusable}", unusable.code()))
+}
+
+/// Returns when the first certificate of a tunnel ends, in seconds since 1970; 0
+/// where there is none.
+fn until(auth: &Auth) -> u64 {
+    match auth {
+        Auth::Psk => 0,
+        Auth::Certificate { own, authority, .. } => own.until.min(authority.until).as_secs(),
+    }
+}
+
+fn association(connection: &Connection, auth: Auth) -> Association {
     Association {
         name: connection.name.clone(),
         local: connection.local,
         remote: connection.remote,
-        auth: Auth::Psk,
+        auth,
         suite: connection.suite,
         dead_peer: connection.dead_peer,
         nat_traversal: connection.nat_traversal,

@@ -42,7 +42,7 @@ macro_rules! text_fields {
 pub(crate) use text_fields;
 
 text_fields!(
-    Text, Name, Via, PeerRef, From, HostName, TimeZone, Device, SecretName, FileName
+    Text, Name, Via, PeerRef, From, HostName, TimeZone, Device, SecretName, FileName, Identity
 );
 
 /// Reads one of the words of an enum.
@@ -273,21 +273,52 @@ impl FromText for SecretName {
     }
 }
 
-/// A file of the configuration volume.
+/// A file of certificates in the store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FileName(pub String);
 
 impl FromText for FileName {
-    const FORM: &'static str = "a file";
+    const FORM: &'static str = "a file of certificates";
+    const PATTERN: &'static str = "^pki(/[a-z0-9-][a-z0-9.-]*)+\\.pem$";
     const EXAMPLE: &'static str = "pki/node.pem";
 
     fn from_text(text: &str) -> Result<Self, Fault> {
+        let fits = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+        let part = |part: &str| !part.starts_with('.') && part.bytes().all(fits);
+        let bare = text
+            .strip_prefix("pki/")
+            .and_then(|text| text.strip_suffix(".pem"));
         let inside =
-            !text.starts_with('/') && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if inside && text.len() <= 128 && !text.chars().any(char::is_control) {
+            bare.is_some_and(|bare| bare.split('/').all(|one| !one.is_empty() && part(one)));
+        if inside && text.len() <= 64 {
             return Ok(Self(text.to_string()));
         }
-        Err(not_a("a file inside the configuration volume", text))
+        Err(not_a(
+            "a file below pki/ of a-z, 0-9 and - that ends in .pem",
+            text,
+        ))
+    }
+}
+
+/// What the far end of a tunnel calls itself (RFC 7296 §3.5): a name, an address,
+/// or the subject of its certificate.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Identity(pub String);
+
+impl FromText for Identity {
+    const FORM: &'static str = "an identity";
+    const EXAMPLE: &'static str = "vpn.carrier.example";
+
+    fn from_text(text: &str) -> Result<Self, Fault> {
+        let plain = text.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+        let open = text.contains(['%', '*']);
+        if plain && !open && !text.trim().is_empty() && text.len() <= 128 {
+            return Ok(Self(text.to_string()));
+        }
+        Err(not_a(
+            "an identity: a name, an address or a subject, never a pattern",
+            text,
+        ))
     }
 }
 
