@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use sbc_image::build::{Order, build};
+use sbc_image::build::{Order, binary, build};
 use sbc_image::bundle;
 use sbc_image::cpio;
 use sbc_image::disk::Disk;
@@ -23,6 +23,7 @@ const USAGE: &str = "usage, from the top of the repository:
   sbc-image build [--version V] [--out FOLDER] [--strict] [--keys FOLDER] [--overlay FOLDER]
                                     build the disk image; updates may be signed by the one or
                                     two NAME.pub of the folder of keys
+  sbc-image binary                  build the program that goes into it, print its path
   sbc-image key FOLDER NAME         make a pair of keys, NAME.key and NAME.pub
   sbc-image bundle IMAGE KEY [FLOOR]
                                     write the update of an image beside it, signed by NAME.key;
@@ -70,6 +71,10 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             let boot = lab::boot(&cache, &fetched)?;
             println!("kernel {}", boot.kernel.display());
             println!("initrd {}", boot.initrd.display());
+            Ok(())
+        }
+        ["binary"] => {
+            println!("{}", binary(&std::env::current_dir()?)?.display());
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),

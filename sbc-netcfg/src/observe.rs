@@ -25,7 +25,7 @@ pub(crate) const ROOT_CLASS: u16 = 1;
 /// The table of a rule that says more than ours do.
 pub(crate) const FOREIGN_TABLE: u32 = u32::MAX;
 
-/// Returns what the kernel holds, with the switches that `desired` names. `told` is
+/// Returns what the kernel holds, in order, with the switches that `desired` names. `told` is
 /// what the running charon was told: it is not in the kernel.
 ///
 /// # Errors
@@ -44,7 +44,7 @@ pub async fn observe(
     );
     let routes = netlink.routes().await?;
     let rules = netlink.rules().await?;
-    Ok(Observed {
+    let mut observed = Observed {
         links: rows.iter().map(|row| names.link(row)).collect(),
         addresses: names.addresses(netlink).await?,
         neighbours: names.neighbours(netlink).await?,
@@ -54,7 +54,20 @@ pub async fn observe(
         tables: nft.tables().await?,
         shapers: names.shapers(netlink.qdiscs().await?),
         connections: told.to_vec(),
-    })
+    };
+    sort(&mut observed);
+    Ok(observed)
+}
+
+/// The kernel lists the same things in another order after a change that was taken
+/// back.
+fn sort(observed: &mut Observed) {
+    observed.addresses.sort();
+    observed.neighbours.sort();
+    observed.routes.sort();
+    observed.rules.sort();
+    observed.links.sort_by(|a, b| a.name.cmp(&b.name));
+    observed.tables.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
 /// A switch that cannot be read is left out: it then counts as missing.

@@ -13,7 +13,6 @@ mod attack;
 mod certificates;
 mod commits;
 mod path;
-mod peer;
 mod reach;
 mod stage;
 mod tunnel;

@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
+use sbc_tests::kit::router::{INTERNET, PROVIDERS};
 use sbc_tests::kit::vswitch::frame::{Carried, ESP, Packet, TCP, UDP, carried};
 
-use crate::peer::{INTERNET, PROVIDERS};
 use crate::stage::call;
 use crate::tunnel::{FILE, World};
 

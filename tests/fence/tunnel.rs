@@ -4,10 +4,10 @@
 use std::time::{Duration, Instant};
 
 use sbc_tests::kit::actor::Actor;
+use sbc_tests::kit::router::{INTERNET, PROVIDERS, Router, SECRET};
 use sbc_tests::kit::vswitch::frame::{ESP, carried};
 
-use crate::peer::{INTERNET, PROVIDERS, Peer, SECRET};
-use crate::stage::{Host, PATIENCE, Stage, apply_again, call, meddle};
+use crate::stage::{Host, PATIENCE, Stage, apply_again, call, folder, meddle};
 
 pub const FILE: &str = include_str!("tunnel.toml");
 
@@ -20,7 +20,7 @@ const HOSTS: [Host; 3] = [
 /// A node, its peer, and a telephone at each of its neighbours.
 pub struct World {
     pub stage: Stage,
-    pub peer: Peer,
+    pub peer: Router,
     pub med: Actor,
     pub udp: Actor,
     pub tcp: Actor,
@@ -30,7 +30,8 @@ impl World {
     /// Boots all of it; the node does not run yet.
     pub fn set(test: &str) -> Option<Self> {
         let mut stage = Stage::set(test, &HOSTS, Some(INTERNET))?;
-        let peer = Peer::boot(&mut stage, test);
+        let peer = Router::boot(&mut stage.switch, &stage.tools, &folder(test));
+        let peer = peer.expect("a router");
         for place in ["itsp-udp", "itsp-tcp"] {
             let words = ["route", "add", "192.0.2.0/30", "via", "10.30.0.1"];
             stage.net.ip(place, &words).unwrap();
@@ -143,8 +144,8 @@ fn nothing_is_in_clear_through_rekey_killed_charon_killed_node_and_a_new_peer() 
     world.calls();
     println!("charon killed");
 
-    world.peer.kill();
-    world.peer.start();
+    world.peer.kill().unwrap();
+    world.peer.start().unwrap();
     let since = Instant::now();
     world.calls();
     println!(

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use sbc_netcfg::apply::Hands;
-use sbc_plan::{Observed, Plan, Ports, Step, Users, desired, plan};
+use sbc_plan::{Plan, Ports, Step, Users, desired, plan};
 use sbc_tests::kit::guest::Guest;
 
 use crate::stage::{folder, tools};
@@ -17,16 +17,6 @@ const INSIDE: &str = "SBC_INSIDE";
 /// Each step is done and taken back as often as there are steps behind it.
 const WITHIN: Duration = Duration::from_secs(1500);
 const LIFE: Duration = Duration::from_secs(1800);
-
-fn sorted(mut observed: Observed) -> Observed {
-    observed.addresses.sort();
-    observed.neighbours.sort();
-    observed.routes.sort();
-    observed.rules.sort();
-    observed.links.sort_by(|a, b| a.name.cmp(&b.name));
-    observed.tables.sort_by(|a, b| a.name.cmp(&b.name));
-    observed
-}
 
 /// Returns the node of a file.
 fn wanted(text: &str) -> sbc_plan::Desired {
@@ -52,7 +42,7 @@ async fn inside() {
 
 /// Fails behind each step in turn. Returns how many there were.
 async fn fail_everywhere(hands: &mut Hands, wanted: &sbc_plan::Desired) -> usize {
-    let before = sorted(hands.observe(wanted).await.unwrap());
+    let before = hands.observe(wanted).await.unwrap();
     let whole = plan(wanted, &before);
     for at in 0..=whole.steps.len() {
         let mut steps = whole.steps.clone();
@@ -61,7 +51,7 @@ async fn fail_everywhere(hands: &mut Hands, wanted: &sbc_plan::Desired) -> usize
         let failed = hands.apply(&Plan { steps }).await.unwrap_err();
         assert_eq!(failed.place, at + 1, "{failed}");
         assert!(failed.left.is_empty(), "{failed}");
-        let after = sorted(hands.observe(wanted).await.unwrap());
+        let after = hands.observe(wanted).await.unwrap();
         assert_eq!(
             after, before,
             "after a failure behind {at} steps of\n{whole}"

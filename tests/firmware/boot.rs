@@ -209,7 +209,7 @@ fn a_configuration_from_fw_cfg_brings_its_vlans_up_and_not_a_frame_elsewhere() {
 #[test]
 fn a_configuration_from_a_volume_is_taken_by_a_machine_nobody_has_claimed() {
     let name = "a_configuration_from_a_volume_is_taken_by_a_machine_nobody_has_claimed";
-    if !super::is_full(name) {
+    if !sbc_tests::is_full(name) {
         return;
     }
     let Some(image) = Image::for_test(name).expect("the image") else {

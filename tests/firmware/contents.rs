@@ -9,7 +9,7 @@ use std::process::Command;
 use sbc_tests::kit::firmware::{Image, keys};
 use sbc_tests::kit::programs::house;
 
-use super::{folder, is_full};
+use super::folder;
 
 /// Names under which programs that run other programs' text are known.
 const INTERPRETERS: [&str; 22] = [
@@ -161,7 +161,7 @@ fn a_download_of_the_image_keeps_to_its_budget_and_is_unpacked_by_plain_zstd() {
 #[test]
 fn two_checkouts_in_two_folders_build_the_same_image() {
     let name = "two_checkouts_in_two_folders_build_the_same_image";
-    if !is_full(name) {
+    if !sbc_tests::is_full(name) {
         return;
     }
     let Some(image) = Image::for_test(name).expect("the image") else {

@@ -13,6 +13,7 @@
 mod boot;
 mod contents;
 mod tampered;
+mod tunnel;
 mod update;
 
 use std::path::{Path, PathBuf};
@@ -24,13 +25,4 @@ fn folder(test: &str) -> PathBuf {
     let _absent = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).expect("a folder for the test");
     folder
-}
-
-/// Returns whether the long tests are wanted; else reports `test` as skipped.
-fn is_full(test: &str) -> bool {
-    let full = std::env::var("SBC_TESTS").is_ok_and(|value| value == "full");
-    if !full {
-        sbc_tests::skip(test, "takes minutes; SBC_TESTS=full runs it");
-    }
-    full
 }

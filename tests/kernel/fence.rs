@@ -14,7 +14,7 @@ use sbc_plan::desired::{
 use sbc_plan::firewall::{
     Action, Chain, Family, Field, Hook, Limit, Match, Rule, Ruleset, Table, Values,
 };
-use sbc_plan::{Observed, Plan, Step, plan};
+use sbc_plan::{Plan, Step, plan};
 
 use crate::space::{Space, run};
 
@@ -214,16 +214,6 @@ fn clutter(space: &Space) {
     space.nft("table inet sbc { chain input { type filter hook input priority 5; accept; }; }");
 }
 
-fn sorted(mut observed: Observed) -> Observed {
-    observed.addresses.sort();
-    observed.neighbours.sort();
-    observed.routes.sort();
-    observed.rules.sort();
-    observed.links.sort_by(|a, b| a.name.cmp(&b.name));
-    observed.tables.sort_by(|a, b| a.name.cmp(&b.name));
-    observed
-}
-
 #[test]
 fn a_plan_applied_to_a_cluttered_machine_makes_a_fence_and_leaves_nothing_to_do() {
     let name = "a_plan_applied_to_a_cluttered_machine_makes_a_fence_and_leaves_nothing_to_do";
@@ -259,7 +249,7 @@ fn a_plan_that_fails_at_each_step_in_turn_ends_in_the_old_state() {
     run(async {
         let desired = desired();
         let mut hands = Hands::open().unwrap();
-        let before = sorted(hands.observe(&desired).await.unwrap());
+        let before = hands.observe(&desired).await.unwrap();
         let whole = plan(&desired, &before);
         assert!(whole.steps.len() > 15, "{whole}");
         for at in 0..=whole.steps.len() {
@@ -269,7 +259,7 @@ fn a_plan_that_fails_at_each_step_in_turn_ends_in_the_old_state() {
             let failed = hands.apply(&Plan { steps }).await.unwrap_err();
             assert_eq!(failed.place, at + 1, "{failed}");
             assert!(failed.left.is_empty(), "{failed}");
-            let after = sorted(hands.observe(&desired).await.unwrap());
+            let after = hands.observe(&desired).await.unwrap();
             assert_eq!(
                 after, before,
                 "after a failure behind {at} steps of\n{whole}"

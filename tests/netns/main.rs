@@ -24,6 +24,7 @@ mod volume;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use sbc_tests::kit::programs::build;
 use sbc_tests::lab::demo;
 
 /// The lab's own program, which plays the telephones; `cargo test` builds it.
@@ -45,7 +46,10 @@ fn every_scene_of_the_demo_passes() {
         sbc_tests::skip(name, "this machine lets us make no network namespaces");
         return;
     }
-    let failed = demo::play("dev", &program(), &folder(name)).expect("a stage");
+    let node = build("sbc-core", "sbc").expect("a node that builds");
+    let mut report = demo::Report::default();
+    let played = demo::play(&node, &program(), &folder(name), &mut report);
+    let (_, failed) = played.expect("a stage");
     assert_eq!(failed, 0, "scenes failed; the log above says which");
     let drawings = std::fs::read_dir(folder(name)).unwrap().flatten();
     let images = drawings.filter(|file| file.path().extension().is_some_and(|e| e == "svg"));

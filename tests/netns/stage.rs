@@ -10,6 +10,7 @@ use std::time::Duration;
 use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::net::{Cable, Net};
 use sbc_tests::kit::node::Node;
+use sbc_tests::kit::programs::build;
 use sbc_tests::lab::demo;
 use serde_json::Value;
 
@@ -184,7 +185,7 @@ impl Stage {
 /// Returns the node's program; it is built once.
 fn binary() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| demo::build("dev", program()).expect("a node that builds"))
+    BUILT.get_or_init(|| build("sbc-core", "sbc").expect("a node that builds"))
 }
 
 /// The lab's own program; `cargo test` builds it.

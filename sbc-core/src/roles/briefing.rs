@@ -7,8 +7,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::{Context, bail};
 use rustix::event::{PollFd, PollFlags, poll};
 use sbc_config::Node;
+use tokio::io::unix::AsyncFd;
 
-use crate::ipc::{Channel, FromChild, ListenerName, Neighbour, Network, Received, ToChild};
+use crate::ipc::{Broken, Channel, FromChild, ListenerName, Neighbour, Network, Received, ToChild};
 
 /// The way to `init`.
 pub type Control = Channel<FromChild, ToChild>;
@@ -79,6 +80,30 @@ impl Briefing {
             network,
             journal,
         })
+    }
+}
+
+/// Returns the next word of `init` and what came along with it. Words nobody can
+/// read are passed over.
+///
+/// # Errors
+/// When `init` is gone.
+pub async fn hear(
+    control: &AsyncFd<Control>,
+    scratch: &mut Vec<u8>,
+) -> Result<(ToChild, Vec<OwnedFd>), Broken> {
+    loop {
+        let mut ready = control.readable().await.map_err(Broken::Kernel)?;
+        match control.get_ref().receive(scratch) {
+            Ok(None) => ready.clear_ready(),
+            Ok(Some(received)) => {
+                if let Some(first) = received.first() {
+                    return Ok(first);
+                }
+            }
+            Err(Broken::Unreadable) => {}
+            Err(broken) => return Err(broken),
+        }
     }
 }
 

@@ -236,6 +236,12 @@ impl Booted {
         Ok(self.since.elapsed())
     }
 
+    /// Returns where the port for programs is on this machine.
+    #[must_use]
+    pub fn port_path(&self) -> &Path {
+        &self.port
+    }
+
     /// Connects to the port for programs.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub mod node;
 pub mod phone;
 pub mod probe;
 pub mod programs;
+pub mod router;
 pub mod sip;
 pub mod slam;
 pub mod spray;

@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::guest::{builder, errand};
+
 /// The environment variable that names the folder of programs that are built
 /// already, with the tests: building one by itself takes other features of what
 /// it uses, and so a minute.
 pub const VARIABLE: &str = "SBC_PROGRAMS";
 
 /// Returns the program that whoever runs the tests has built with them.
-#[must_use]
-pub fn built(program: &str) -> Option<PathBuf> {
+fn built(program: &str) -> Option<PathBuf> {
     let path = PathBuf::from(std::env::var_os(VARIABLE)?).join(program);
     path.exists().then_some(path)
 }
@@ -31,6 +32,15 @@ pub fn build(package: &str, program: &str) -> Result<PathBuf, String> {
         Some(path) => Ok(path),
         None => build_alone(package, program),
     }
+}
+
+/// Returns the node's program as it goes into the image, built if it is not there.
+///
+/// # Errors
+/// What cargo said.
+pub fn shipped() -> Result<PathBuf, String> {
+    let said = errand(&builder()?, &["binary"])??;
+    Ok(PathBuf::from(said.trim()))
 }
 
 fn build_alone(package: &str, program: &str) -> Result<PathBuf, String> {

@@ -64,6 +64,9 @@ const NEEDS: [Need; 9] = [
 /// What the demo needs of these.
 const DEMO: [Need; 2] = [NEEDS[0], NEEDS[2]];
 
+/// What the demo's second tier needs besides.
+const GUESTS: [Need; 1] = [NEEDS[3]];
+
 /// What the elements we measure beside ours need.
 const MEASURE: [Need; 5] = [
     NEEDS[0],
@@ -93,6 +96,11 @@ pub fn provide() -> Result<String, String> {
 /// The same for the demo.
 pub fn provide_for_demo() -> Result<String, String> {
     provide_all(&DEMO, "cargo demo")
+}
+
+/// The same for the demo's second tier.
+pub fn provide_for_guests() -> Result<String, String> {
+    provide_all(&GUESTS, "cargo demo")
 }
 
 /// The same for the measurements.

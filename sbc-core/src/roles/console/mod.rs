@@ -95,29 +95,22 @@ fn now() -> u64 {
 async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     loop {
-        let mut ready = room.control.readable().await?;
-        match room.control.get_ref().receive(&mut scratch) {
-            Ok(None) => ready.clear_ready(),
-            Ok(Some(received)) => match received.first() {
-                Some((ToChild::There(number), _)) => room
-                    .tell_init(&FromChild::Here(number))
-                    .await
-                    .unwrap_or_default(),
-                Some((ToChild::Neighbour(name), ends)) => {
-                    for end in ends {
-                        introduce(room, name, end);
-                    }
+        let (message, ends) = briefing::hear(&room.control, &mut scratch).await?;
+        match message {
+            ToChild::There(number) => room
+                .tell_init(&FromChild::Here(number))
+                .await
+                .unwrap_or_default(),
+            ToChild::Neighbour(name) => {
+                for end in ends {
+                    introduce(room, name, end);
                 }
-                Some((ToChild::Answer { id, page, last }, _)) => room.page(id, &page, last),
-                Some((ToChild::Network(network), _)) => drop(room.network.replace(network)),
-                Some((ToChild::Configuration { revision }, ends)) => {
-                    reconfigure(room, revision, ends);
-                }
-                Some((ToChild::Stop, _)) => return Ok(()),
-                _ => {}
-            },
-            Err(Broken::Unreadable) => {}
-            Err(broken) => return Err(broken.into()),
+            }
+            ToChild::Answer { id, page, last } => room.page(id, &page, last),
+            ToChild::Network(network) => drop(room.network.replace(network)),
+            ToChild::Configuration { revision } => reconfigure(room, revision, ends),
+            ToChild::Stop => return Ok(()),
+            _ => {}
         }
     }
 }

@@ -3,7 +3,7 @@
 //! work). What it is to do it hears from `netcfg`.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ExitCode, Stdio};
@@ -21,6 +21,8 @@ use crate::jail;
 
 /// Its settings and its control socket.
 pub const FOLDER: &str = "/run/sbc/charon";
+/// Charon writes its pid there, and ends if it cannot; no setting names another place.
+const PID_FILE: &str = "/var/run/charon.pid";
 
 /// Between an end and the next start: what it held in the kernel carries on.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -91,6 +93,7 @@ async fn goodbye(mut child: Child) {
 fn start() -> io::Result<Child> {
     let folder = Folder::make(Path::new(FOLDER))?;
     let user = jail::of_charon().user;
+    give_pid_file(Path::new(PID_FILE), user)?;
     std::os::unix::fs::chown(FOLDER, Some(user), Some(user))?;
     std::fs::set_permissions(FOLDER, std::fs::Permissions::from_mode(0o750))?;
     Command::new("/proc/self/exe")
@@ -102,6 +105,25 @@ fn start() -> io::Result<Child> {
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()
+}
+
+/// Lays an empty file there for `user`, who may make none in that folder.
+///
+/// # Errors
+/// When it cannot be made, or is another daemon's.
+fn give_pid_file(path: &Path, user: u32) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let mut options = std::fs::File::options();
+    let file = options.append(true).create(true).open(path)?;
+    let about = file.metadata()?;
+    if about.len() > 0 && about.uid() != user {
+        let why = format!("{}: another charon runs here", path.display());
+        return Err(io::Error::other(why));
+    }
+    file.set_len(0)?;
+    std::os::unix::fs::fchown(&file, Some(user), Some(user))
 }
 
 /// Enters charon's jail and becomes charon. It comes back only if it could not.
@@ -117,4 +139,25 @@ pub fn become_it() -> ExitCode {
     };
     eprintln!("charon: {error}");
     ExitCode::FAILURE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_for_its_pid_is_laid_empty_and_another_daemons_is_left_alone() {
+        let folder = std::env::temp_dir().join(format!("sbc-pid-{}", std::process::id()));
+        let path = folder.join("run/charon.pid");
+        let own = rustix::process::geteuid().as_raw();
+        give_pid_file(&path, own).unwrap();
+        std::fs::write(&path, "4711\n").unwrap();
+        give_pid_file(&path, own).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+        std::fs::write(&path, "4711\n").unwrap();
+        let refused = give_pid_file(&path, own + 1).unwrap_err();
+        assert!(refused.to_string().contains("another charon"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "4711\n");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

@@ -91,19 +91,7 @@ async fn obey(
 ) -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     loop {
-        let mut ready = control.readable().await?;
-        let received = match control.get_ref().receive(&mut scratch) {
-            Ok(Some(received)) => received,
-            Ok(None) => {
-                ready.clear_ready();
-                continue;
-            }
-            Err(Broken::Unreadable) => continue,
-            Err(broken) => return Err(broken.into()),
-        };
-        let Some((message, descriptors)) = received.first() else {
-            continue;
-        };
+        let (message, descriptors) = briefing::hear(control, &mut scratch).await?;
         match message {
             ToChild::There(number) => voice.say(&FromChild::Here(number), &[]).await?,
             ToChild::Fit { id, secrets } => {

@@ -28,7 +28,7 @@ use tokio::time::sleep;
 use super::briefing::{self, Briefing, Control};
 use super::heap;
 use super::journal::Journal;
-use crate::ipc::{Broken, FromChild, Neighbour, Network, Standing, ToChild};
+use crate::ipc::{FromChild, Neighbour, Network, Standing, ToChild};
 use desk::Desk;
 
 /// Diary and books are this much behind at most, and so is the journal with calls
@@ -104,19 +104,7 @@ async fn obey(desk: &Rc<Desk>) -> anyhow::Result<()> {
     // The place of the next socket of a new list.
     let mut places = 0;
     loop {
-        let mut ready = control.readable().await?;
-        let received = match control.get_ref().receive(&mut scratch) {
-            Ok(Some(received)) => received,
-            Ok(None) => {
-                ready.clear_ready();
-                continue;
-            }
-            Err(Broken::Unreadable) => continue,
-            Err(broken) => return Err(broken.into()),
-        };
-        let Some((message, ends)) = received.first() else {
-            continue;
-        };
+        let (message, ends) = briefing::hear(&control, &mut scratch).await?;
         match message {
             ToChild::There(number) => {
                 desk.words.tell_init(&FromChild::Here(number));

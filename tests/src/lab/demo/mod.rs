@@ -1,18 +1,24 @@
 //! `cargo demo`: a node between two providers and two Mediation Servers, each in
 //! a namespace of its own; scenes with real calls and a tone that is measured at
-//! the far end.
+//! the far end. Then the same of the image in QEMU, over VLANs and a tunnel.
 
+mod image;
+mod report;
 mod scenes;
+mod talk;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use super::need;
 use crate::kit::actor::Actor;
 use crate::kit::net::{Cable, Net};
 use crate::kit::node::Node;
-use crate::kit::programs::built;
+use crate::kit::programs;
+pub use image::play as play_image;
+pub use report::Report;
 
 const EXAMPLE: &str = include_str!("example.toml");
 
@@ -43,6 +49,9 @@ const CABLES: [Cable; 4] = [
     },
 ];
 
+/// How long nothing is said while something is built.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
 /// The one who plays: all that a scene can use.
 struct Stage {
     node: Node,
@@ -63,8 +72,7 @@ pub fn run() -> ExitCode {
     if !may_make_namespaces() {
         return again_inside();
     }
-    println!("tier: namespaces on this machine. VLAN tags, GRE and ESP need guests and are");
-    println!("      not shown here; everything else is the product as it is.");
+    println!("first, the node in network namespaces of this machine");
     match need::provide_for_demo() {
         Ok(found) => step("prerequisites", &found, Duration::ZERO),
         Err(line) => {
@@ -75,7 +83,7 @@ pub fn run() -> ExitCode {
     let Ok(program) = std::env::current_exe() else {
         return ExitCode::from(2);
     };
-    match play("release", &program, Path::new("demo-out")) {
+    match tiers(&program, Path::new("demo-out")) {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(1),
         Err(error) => {
@@ -83,6 +91,47 @@ pub fn run() -> ExitCode {
             ExitCode::from(1)
         }
     }
+}
+
+/// Plays both tiers and writes the report. Returns how many scenes failed.
+fn tiers(program: &Path, folder: &Path) -> Result<usize, String> {
+    let since = Instant::now();
+    let sbc = patiently("node", "being built, minutes at first", programs::shipped)?;
+    step("node", "built", since.elapsed());
+    let mut report = Report::default();
+    let (mut passed, mut failed) = play(&sbc, program, folder, &mut report)?;
+    match need::provide_for_guests() {
+        Ok(found) => {
+            println!("\nthen, the image in QEMU: VLANs, and a provider behind GRE in ESP");
+            step("prerequisites", &found, Duration::ZERO);
+            let (more, less) = image::play(&sbc, program, &folder.join("image"), &mut report)?;
+            passed += more;
+            failed += less;
+        }
+        Err(line) => println!("the image in QEMU is not shown: {line}"),
+    }
+    let report = report.write(folder)?;
+    println!(
+        "{passed} scenes passed, {failed} failed.  Report with plan, matrix and ladders: {}",
+        report.display()
+    );
+    Ok(failed)
+}
+
+/// Does what may take minutes; a line tells now and then that it goes on.
+fn patiently<T>(name: &str, text: &str, work: impl FnOnce() -> T) -> T {
+    let since = Instant::now();
+    let (done, over) = mpsc::channel::<()>();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            while over.recv_timeout(HEARTBEAT) == Err(RecvTimeoutError::Timeout) {
+                step(name, text, since.elapsed());
+            }
+        });
+        let result = work();
+        drop(done);
+        result
+    })
 }
 
 fn step(name: &str, text: &str, took: Duration) {
@@ -116,18 +165,20 @@ fn again_inside() -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(2))
 }
 
-/// Builds the node with `profile` (`release` or `dev`) and plays every scene;
-/// what it leaves lies in `folder`. `program` is the lab's own. Returns how many
-/// scenes failed.
+/// Plays every scene with `binary`, the node's program;
+/// what it leaves lies in `folder` and goes into the report. `program` is the lab's
+/// own. Returns how many scenes passed and how many failed.
 ///
 /// # Errors
 /// When the stage cannot be set.
-pub fn play(profile: &str, program: &Path, folder: &Path) -> Result<usize, String> {
+pub fn play(
+    binary: &Path,
+    program: &Path,
+    folder: &Path,
+    report: &mut Report,
+) -> Result<(usize, usize), String> {
     let since = Instant::now();
-    let binary = build(profile, program)?;
-    step("node", "built", since.elapsed());
-    let since = Instant::now();
-    let mut stage = Stage::set(&binary, program, folder)?;
+    let mut stage = Stage::set(binary, program, folder)?;
     step("start", "4 roles, 4 networks", since.elapsed());
     let mut failed = 0;
     for (place, (name, scene)) in scenes::ALL.into_iter().enumerate() {
@@ -136,7 +187,9 @@ pub fn play(profile: &str, program: &Path, folder: &Path) -> Result<usize, Strin
             stage.show();
         }
         let since = Instant::now();
-        match scene(&mut stage) {
+        let shown = scene(&mut stage);
+        report.scene(name, &shown, since.elapsed());
+        match shown {
             Ok(shown) => step(name, &shown, since.elapsed()),
             Err(error) => {
                 failed += 1;
@@ -151,32 +204,10 @@ pub fn play(profile: &str, program: &Path, folder: &Path) -> Result<usize, Strin
     stage.show_quality();
     let passed = scenes::ALL.len() - failed;
     println!(
-        "{passed} scenes passed, {failed} failed.  Ladders: {}/*.svg, *.txt",
+        "{passed} passed, {failed} failed.  Ladders: {}/*.svg, *.txt",
         folder.display()
     );
-    Ok(failed)
-}
-
-/// Builds the program with `profile` beside `program`, the lab's own; cargo shows
-/// its own progress. Returns where it is.
-///
-/// # Errors
-/// When it does not build.
-pub fn build(profile: &str, program: &Path) -> Result<PathBuf, String> {
-    if let Some(path) = built("sbc").filter(|_| profile == "dev") {
-        return Ok(path);
-    }
-    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--profile", profile])
-        .args(["--package", "sbc-core", "--bin", "sbc"])
-        .stdin(Stdio::null())
-        .status();
-    if !status.is_ok_and(|status| status.success()) {
-        return Err("the node does not build".into());
-    }
-    let folder = program.parent().ok_or("a program without a folder")?;
-    Ok(folder.join("sbc"))
+    Ok((passed, failed))
 }
 
 impl Stage {

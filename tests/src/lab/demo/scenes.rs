@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::talk::Side::{Carrier, Server};
+use super::talk::{PATIENCE, both_hear, connect, hang_up, hears, whole, word};
 use super::{Shown, Stage, phone};
 use crate::kit::actor::Actor;
 
@@ -20,96 +22,24 @@ pub const ALL: [(&str, Scene); 9] = [
     ("signal killed in a call", killed),
 ];
 
-const PATIENCE: Duration = Duration::from_secs(12);
-
-/// How much of what is heard has to be the tone of the other side.
-const CLEAR: f64 = 0.9;
-
-/// Numbers one party gives to a call.
-type Number = String;
-
-fn word(line: &str, place: usize) -> String {
-    line.split_whitespace()
-        .nth(place)
-        .unwrap_or_default()
-        .to_owned()
-}
-
-/// `from` calls `number`; `to` answers. Returns what each calls the call.
-fn connect(from: &mut Actor, to: &mut Actor, number: &str) -> Result<(Number, Number), String> {
-    from.forget();
-    to.forget();
-    let placed = from.ask(&format!("call {number}"), "placed")?;
-    let ours = word(&placed, 1);
-    let incoming = to.hear("incoming", PATIENCE)?;
-    let end = from.hear(&format!("final {ours}"), PATIENCE)?;
-    if word(&end, 2) != "200" {
-        return Err(format!("the call to {number} ended in {end:?}"));
-    }
-    Ok((ours, word(&incoming, 1)))
-}
-
-/// Waits until `who` hears `hertz` on its call; returns its line about it.
-fn hears(who: &mut Actor, call: &str, hertz: u32) -> Result<String, String> {
-    let mut last = String::new();
-    for _ in 0..100 {
-        last = who.ask(&format!("tone {call} {hertz}"), &format!("tone {call}"))?;
-        if word(&last, 2).parse().unwrap_or(0.0) > CLEAR {
-            return Ok(last);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    Err(format!("{} does not hear {hertz} Hz: {last}", who.name))
-}
-
-/// Both hear the tone of the other: 440 Hz of the provider, 880 Hz of the server.
-fn both_hear(carrier: &mut Actor, a: &str, server: &mut Actor, b: &str) -> Result<String, String> {
-    let at_carrier = hears(carrier, a, 880)?;
-    let at_server = hears(server, b, 440)?;
-    Ok(format!(
-        "880 Hz {:.0} %, 440 Hz {:.0} %",
-        word(&at_carrier, 2).parse().unwrap_or(0.0) * 100.0,
-        word(&at_server, 2).parse().unwrap_or(0.0) * 100.0
-    ))
-}
-
-/// `who` hangs up, and `other` hears it.
-fn hang_up(who: &mut Actor, a: &str, other: &mut Actor, b: &str) -> Result<(), String> {
-    who.ask(&format!("bye {a}"), &format!("ended {a} 200"))?;
-    other.hear(&format!("bye {b}"), PATIENCE)?;
-    Ok(())
-}
-
 fn call_in(stage: &mut Stage) -> Shown {
     let (carrier, server) = (&mut stage.carrier, &mut stage.server);
-    let (ours, theirs) = connect(carrier, server, "+49691231042")?;
-    let shown = both_hear(carrier, &ours, server, &theirs)?;
-    hang_up(carrier, &ours, server, &theirs)?;
-    Ok(shown)
+    whole(carrier, server, (Carrier, Carrier), "+49691231042")
 }
 
 fn call_out(stage: &mut Stage) -> Shown {
     let (carrier, server) = (&mut stage.carrier, &mut stage.server);
-    let (ours, theirs) = connect(server, carrier, "+4930555200")?;
-    let shown = both_hear(carrier, &theirs, server, &ours)?;
-    hang_up(carrier, &theirs, server, &ours)?;
-    Ok(shown)
+    whole(carrier, server, (Server, Carrier), "+4930555200")
 }
 
 fn call_in_tcp(stage: &mut Stage) -> Shown {
     let (carrier, server) = (&mut stage.carrier_tcp, &mut stage.server);
-    let (ours, theirs) = connect(carrier, server, "+49401231042")?;
-    let shown = both_hear(carrier, &ours, server, &theirs)?;
-    hang_up(server, &theirs, carrier, &ours)?;
-    Ok(shown)
+    whole(carrier, server, (Carrier, Server), "+49401231042")
 }
 
 fn call_out_tcp(stage: &mut Stage) -> Shown {
     let (carrier, server) = (&mut stage.carrier_tcp, &mut stage.server);
-    let (ours, theirs) = connect(server, carrier, "+4940555200")?;
-    let shown = both_hear(carrier, &theirs, server, &ours)?;
-    hang_up(server, &ours, carrier, &theirs)?;
-    Ok(shown)
+    whole(carrier, server, (Server, Server), "+4940555200")
 }
 
 fn held(stage: &mut Stage) -> Shown {

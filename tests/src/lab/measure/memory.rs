@@ -38,8 +38,48 @@ const WARM: Load = Load {
     tcp: true,
 };
 
-/// KiB of an element: signalling, media.
-type Kib = (u64, u64);
+/// KiB of an element.
+#[derive(Clone, Copy)]
+struct Kib {
+    signalling: u64,
+    media: u64,
+}
+
+impl Kib {
+    const fn all(self) -> u64 {
+        self.signalling + self.media
+    }
+}
+
+/// Before the calls, while they are held, and after them.
+struct Looks {
+    empty: Kib,
+    full: Kib,
+    after: Kib,
+}
+
+impl Looks {
+    fn signalling(&self) -> f64 {
+        per_call(self.empty.signalling, self.full.signalling)
+    }
+
+    fn with_media(&self) -> f64 {
+        per_call(self.empty.all(), self.full.all())
+    }
+
+    fn kept(&self) -> f64 {
+        per_call(self.empty.all(), self.after.all())
+    }
+}
+
+/// Takes what was seen of both elements at each of three times.
+fn both_looks([a, b]: [Kib; 2], [c, d]: [Kib; 2], [e, f]: [Kib; 2]) -> [Looks; 2] {
+    [(a, c, e), (b, d, f)].map(|(empty, full, after)| Looks { empty, full, after })
+}
+
+fn per_call(before: u64, now: u64) -> f64 {
+    now.saturating_sub(before) as f64 / f64::from(HELD)
+}
 
 /// Holds the calls on both elements at once: it is memory that is looked at, and
 /// they share nothing.
@@ -78,39 +118,30 @@ pub fn measure(bench: &mut Bench) -> Result<(), String> {
     bench.say("they have ended; the memory goes back");
     std::thread::sleep(LINGER);
     let after = both.map(|who| look(bench, who));
-    report(bench, empty, full, after);
+    let [ours, theirs] = both_looks(empty, full, after);
+    report(bench, &ours, &theirs);
     Ok(())
 }
 
 fn look(bench: &Bench, who: Who) -> Kib {
     let stage = bench.stage(who);
-    (
-        stage.kibibytes(|name| !moves_media(name)),
-        stage.kibibytes(moves_media),
-    )
+    Kib {
+        signalling: stage.kibibytes(|name| !moves_media(name)),
+        media: stage.kibibytes(moves_media),
+    }
 }
 
-fn report(bench: &mut Bench, empty: [Kib; 2], full: [Kib; 2], after: [Kib; 2]) {
-    let each = |of: fn(Kib) -> u64| {
-        let [ours, theirs] = [0, 1].map(|place: usize| {
-            let more = of(full.get(place).copied().unwrap_or_default())
-                .saturating_sub(of(empty.get(place).copied().unwrap_or_default()));
-            more as f64 / f64::from(HELD)
-        });
-        (ours, theirs)
-    };
-    let all = |kib: Kib| kib.0 + kib.1;
-    let (signalling, their_dialog) = each(|kib| kib.0);
-    let (with_media, theirs) = each(all);
-    let left = |kib: &[Kib; 2]| all(kib[0]);
-    let back = left(&after).saturating_sub(left(&empty)) as f64 / f64::from(HELD);
+fn report(bench: &mut Bench, ours: &Looks, theirs: &Looks) {
+    let (signalling, with_media) = (ours.signalling(), ours.with_media());
     bench.say(&format!(
-        "KiB per held call: ours {signalling:.1}, with media {with_media:.1}; kamailio {their_dialog:.1}, with rtpengine {theirs:.1}",
+        "KiB per held call: ours {signalling:.1}, with media {with_media:.1}; kamailio {:.1}, with rtpengine {:.1}",
+        theirs.signalling(),
+        theirs.with_media(),
     ));
     let rows = [
         ("memory of a held call, signalling", (4.0, 2.5), signalling),
         ("memory of a held call, with media", (8.0, 4.0), with_media),
-        ("  of it kept after the call", (0.5, 0.0), back),
+        ("  of it kept after the call", (0.5, 0.0), ours.kept()),
     ];
     for (what, bound, value) in rows {
         let figure = figure(what, bound, "KiB", vec![(value, None)]);

@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use super::demo::build;
 use super::need;
+use crate::kit::programs;
 use figure::Figure;
 use sipp::Outcome;
 use stage::{Element, Stage};
@@ -85,7 +85,7 @@ fn measure(
     wanted: impl Fn(&'static str) -> bool,
 ) -> Result<bool, String> {
     let since = Instant::now();
-    let binary = build("image", program)?;
+    let binary = programs::shipped()?;
     if folder.exists() {
         let say = |error| format!("{}: {error}", folder.display());
         std::fs::remove_dir_all(folder).map_err(say)?;

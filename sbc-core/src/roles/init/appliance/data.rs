@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::disks::{self, Partition};
-use super::{mounts, stage1};
+use super::{given, mounts, stage1};
 
 /// Where the confirmed configuration lies.
 pub const CONFIG: &str = "/data/config/current.toml";
@@ -82,6 +82,7 @@ pub fn configuration(claimed: bool) -> io::Result<Option<Configuration>> {
     }
     if Path::new(FW_CFG).exists() {
         let (text, revision, source) = (fs::read_to_string(FW_CFG)?, 0, "fw_cfg");
+        given::secrets()?;
         return Ok(Some(Configuration {
             text,
             revision,

@@ -6,6 +6,7 @@ mod children;
 mod data;
 mod disks;
 mod fence;
+mod given;
 mod modules;
 mod mounts;
 mod port;
