@@ -10,7 +10,7 @@ use sbc_image::fat::{Files, Form};
 use sbc_tests::kit::firmware::{BOOT, Booted, Box, Image, Loader, Port, keys};
 use serde_json::{Value, json};
 
-use super::{folder, is_full};
+use super::folder;
 
 /// How long a machine lives: two boots and what is between them.
 const LIFE: Duration = Duration::from_secs(900);
@@ -198,7 +198,7 @@ fn updated(name: &str, image: &Image, loader: Loader) -> (Node, Booted, Port) {
 #[test]
 fn an_update_is_booted_cold_on_trial_and_kept_once_it_is_ready() {
     let name = "an_update_is_booted_cold_on_trial_and_kept_once_it_is_ready";
-    if !is_full(name) {
+    if !sbc_tests::is_full(name) {
         return;
     }
     let Some(image) = Image::for_test(name).expect("the image") else {
@@ -227,7 +227,7 @@ fn an_update_is_booted_cold_on_trial_and_kept_once_it_is_ready() {
 #[test]
 fn a_version_that_does_not_become_ready_gives_way_to_the_old_one_which_says_why() {
     let name = "a_version_that_does_not_become_ready_gives_way_to_the_old_one_which_says_why";
-    if !is_full(name) {
+    if !sbc_tests::is_full(name) {
         return;
     }
     let Some(image) = Image::for_test(name).expect("the image") else {
