@@ -130,8 +130,8 @@ fn world(test: &str, pki: &Pki) -> Option<World> {
     pki.give(peer, "/etc/swanctl/x509ca/node-ca.pem", &["node-ca.pem"]);
     peer.put("/etc/swanctl/swanctl.conf", 0o600, CONNECTIONS)
         .unwrap();
-    world.peer.kill();
-    world.peer.start();
+    world.peer.kill().unwrap();
+    world.peer.start().unwrap();
     Some(world)
 }
 
