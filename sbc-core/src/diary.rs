@@ -19,6 +19,9 @@ const HELD_MAX: usize = 64 * 1024;
 /// The name of the diary among what the node keeps.
 pub const FILE: &str = "diary.log";
 
+/// Where the appliance keeps the lines of its boot until the next.
+pub const BOOT: &str = "/run/sbc/boot.log";
+
 /// The open file, if the node keeps state.
 static KEPT: OnceLock<File> = OnceLock::new();
 

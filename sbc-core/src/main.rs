@@ -46,7 +46,13 @@ fn main() -> ExitCode {
             role(rest)
         }
         "cli" => cli::run(rest),
-        "login" => cli::login::run(rest),
+        "login" => match jail::enter_login() {
+            Ok(()) => cli::login::run(rest),
+            Err(error) => {
+                eprintln!("{error:#}");
+                ExitCode::from(1)
+            }
+        },
         "version" | "--version" => {
             println!("sbc {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -87,7 +93,6 @@ fn called_as() -> String {
 /// A child of `sbc run`; nobody types this.
 fn role(rest: &[String]) -> ExitCode {
     match rest.first().map(String::as_str) {
-        Some("serial") => return roles::init::appliance::login(),
         Some("port") => return roles::init::appliance::port(),
         Some("firmware") => return roles::init::appliance::firmware(),
         _ => {}

@@ -9,13 +9,16 @@ use crate::roles::{console, init, signal};
 const USAGE: &str = "\
 usage: sbc run FILE [--api SOCKET] [--cdr FILE] [--ladders FOLDER]
                [--state FOLDER] [--apply-network] [--users]
+               [--appliance] [--first] [--closed]
 
 Runs the node that FILE describes. The addresses it names must be there: the
 machine's own network is not touched, unless --apply-network gives all of it to
 the node: what FILE does not ask for is removed from it. --api is where 'sbc cli' asks, --cdr gets
 a line of JSON for each call, --ladders a drawing of each. --state keeps what
 outlives the node: revisions of the configuration, secrets, the audit log.
---users runs each role as a user of its own; only root can.
+--users runs each role as a user of its own; only root can. --appliance gives the
+machine to the node: that it is to start again is said on standard output. --first
+looks at FILE only while no revision is kept; --closed puts it in force all the same.
 ";
 
 /// Takes the arguments behind `run`; returns 0 after an orderly stop, 1 when the
@@ -28,6 +31,18 @@ pub fn run(args: &[String]) -> ExitCode {
         let variable = match word.as_str() {
             "--apply-network" => {
                 settings.push((init::NETWORK, PathBuf::from("apply")));
+                continue;
+            }
+            "--appliance" => {
+                settings.push((init::APPLIANCE, PathBuf::from("own")));
+                continue;
+            }
+            "--first" => {
+                settings.push((init::FIRST, PathBuf::from("yes")));
+                continue;
+            }
+            "--closed" => {
+                settings.push((init::CLOSED, PathBuf::from("yes")));
                 continue;
             }
             "--api" => console::API,
@@ -83,7 +98,7 @@ fn start(file: &str, mut settings: Vec<(&'static str, PathBuf)>) -> ExitCode {
     {
         settings.push((console::API, api));
     }
-    for (_, path) in settings.iter().filter(|(name, _)| *name != init::NETWORK) {
+    for (_, path) in &settings {
         if let Some(folder) = path.parent() {
             // A folder that cannot be made is said by whoever needs it.
             let _said_later = std::fs::create_dir_all(folder);

@@ -11,6 +11,7 @@
 )]
 
 mod boot;
+mod console;
 mod contents;
 mod tampered;
 mod tunnel;

@@ -219,4 +219,5 @@ register! {
     WRONG_PASSWORD 3020 "SBC-3020" Error "wrong user or password";
     LINE_LOCKED 3021 "SBC-3021" Error "the line is locked";
     CLAIMED 3022 "SBC-3022" Error "the node has an owner";
+    FOREIGN_MACHINE 3023 "SBC-3023" Error "the machine is not the node's own";
 }

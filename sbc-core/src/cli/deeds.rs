@@ -65,6 +65,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::CaptureShow => capture_show(session, words),
         Here::Traceroute => super::echo::traceroute(text(words, "host")),
         Here::Setup => super::wizard::run(session),
+        Here::Reboot => end_machine(session, "machine.restart", "reboot"),
+        Here::Shutdown => end_machine(session, "machine.off", "shutdown"),
         Here::SecretSet => secret(session, words),
         Here::UserPassword => password(session, words),
         Here::SetPaging => {
@@ -356,6 +358,20 @@ fn password(session: &mut Session, words: &Words) -> Result<String, String> {
     );
     asked.map_err(|why| why.to_string())?;
     Ok(format!("{} has a new password\n", super::clean(user)))
+}
+
+/// Ends the machine, once the word for it was typed.
+fn end_machine(session: &mut Session, operation: &str, word: &str) -> Result<String, String> {
+    if session.interactive {
+        let asked = terminal::ask(&format!("Calls that are up end.  Type the word '{word}': "));
+        let typed = asked.map_err(|error| error.to_string())?;
+        if typed.as_deref().map(str::trim) != Some(word) {
+            return Err("that is another word; nothing was done".to_owned());
+        }
+    }
+    let asked = session.client.ask(operation, &Value::Null);
+    asked.map_err(|why| why.to_string())?;
+    Ok("the machine ends\n".to_owned())
 }
 
 /// Records packets here, where somebody waits for it; the node says of whom.

@@ -16,6 +16,8 @@ pub enum Here {
     ImageChange,
     BootPrevious,
     Setup,
+    Reboot,
+    Shutdown,
     SecretSet,
     UserPassword,
     SetPaging,

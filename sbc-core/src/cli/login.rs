@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -19,8 +19,9 @@ use super::terminal;
 /// Wrong names and passwords after which the line is hung up on.
 const TRIES: u32 = 10;
 
-/// The node may still be starting: it is asked this often, a second apart.
-const STARTS_WITHIN: u32 = 60;
+/// The node may still be starting: it is asked for so long.
+const STARTS_WITHIN: Duration = Duration::from_secs(60);
+const ASKED_EVERY: Duration = Duration::from_millis(100);
 
 const USAGE: &str = "usage: sbc login [--tty PATH] [--api PATH]\n";
 
@@ -100,13 +101,14 @@ fn take_over(path: &PathBuf) -> io::Result<()> {
 }
 
 fn reach(api: &std::path::Path) -> Option<Client> {
-    for _ in 0..STARTS_WITHIN {
-        if let Ok(client) = Client::open(api) {
-            return Some(client);
+    let since = Instant::now();
+    loop {
+        match Client::open(api) {
+            Ok(client) => return Some(client),
+            Err(_) if since.elapsed() > STARTS_WITHIN => return None,
+            Err(_) => std::thread::sleep(ASKED_EVERY),
         }
-        std::thread::sleep(Duration::from_secs(1));
     }
-    None
 }
 
 /// Asks for a name and a password until they fit. Returns false when the line

@@ -192,7 +192,7 @@ pub enum FromChild {
     Network(Network),
 }
 
-/// What the console may ask of `init`, about the configuration and nothing else.
+/// What the console may ask of `init`: the configuration, and the machine's end.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub enum ConfigOrder {
     /// The live text and its number.
@@ -213,6 +213,26 @@ pub enum ConfigOrder {
     GoBack(u32),
     Revisions,
     Revision(u32),
+    /// The machine is to start again, or to be switched off.
+    Machine(Ending),
+}
+
+/// What is to become of the machine, where it is the node's.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Ending {
+    Restart,
+    PowerOff,
+}
+
+impl Ending {
+    /// Returns the word for it, as whoever started the node hears it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Restart => "restart",
+            Self::PowerOff => "power off",
+        }
+    }
 }
 
 /// What `signal` says to `relay`.

@@ -6,8 +6,8 @@ mod message;
 
 pub use channel::{Broken, Channel, DESCRIPTORS_MAX, Received, pair};
 pub use message::{
-    ConfigOrder, FromChild, ListenerName, NETWORK_MAX, NETWORK_TEXT_MAX, Neighbour, Network,
-    Standing, ToChild, ToConsole, ToRelay, ToSignal, Tunnel, Unfit,
+    ConfigOrder, Ending, FromChild, ListenerName, NETWORK_MAX, NETWORK_TEXT_MAX, Neighbour,
+    Network, Standing, ToChild, ToConsole, ToRelay, ToSignal, Tunnel, Unfit,
 };
 
 #[cfg(test)]

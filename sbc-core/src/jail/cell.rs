@@ -64,6 +64,17 @@ pub fn with_folders(role: Role) -> Option<Cell> {
     }))
 }
 
+/// Returns the cell of a login: whoever may open the console's socket, and its
+/// captures and echoes need packets as they are.
+#[must_use]
+pub fn of_login() -> Cell {
+    Cell {
+        user: CONSOLE,
+        guest_of: None,
+        capabilities: CapabilitySet::NET_RAW,
+    }
+}
+
 /// Returns the cell of charon: it makes associations in the kernel and opens the
 /// port of IKE.
 #[must_use]
@@ -104,7 +115,7 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{CapabilitySet, Role, of, of_charon, with_folders};
+    use super::{CapabilitySet, Role, of, of_charon, of_login, with_folders};
     use crate::roles::TABLE;
 
     #[test]
@@ -116,6 +127,14 @@ mod tests {
         let cell = of_charon();
         assert!(!cell.capabilities.contains(CapabilitySet::SYS_ADMIN));
         assert_ne!(cell.user, 0);
+    }
+
+    #[test]
+    fn a_login_is_the_consoles_user_and_may_look_at_packets_and_nothing_else() {
+        let (login, console) = (of_login(), with_folders(Role::Console).unwrap());
+        assert_eq!(login.user, console.user);
+        assert_eq!(login.capabilities, CapabilitySet::NET_RAW);
+        assert_ne!(login.user, 0);
     }
 
     #[test]

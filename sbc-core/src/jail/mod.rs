@@ -49,6 +49,30 @@ pub fn enter(role: Role) -> anyhow::Result<()> {
     calls::confine(&row).context("the system calls stay open")
 }
 
+/// Goes into the jail of a login, where each role has one: nobody's rights but those
+/// of the console's user, and packets to look at. It comes before the terminal is
+/// opened.
+///
+/// # Errors
+/// When a gate does not close.
+pub fn enter_login() -> anyhow::Result<()> {
+    if std::env::var_os(USERS).is_none() {
+        return Ok(());
+    }
+    let cell = cell::of_login();
+    bound(cell.capabilities);
+    cell.enter().context("cannot become the user of logins")
+}
+
+/// Gives a terminal to the user of logins.
+///
+/// # Errors
+/// When it is not there.
+pub fn give_to_logins(terminal: &Path) -> io::Result<()> {
+    let user = Some(cell::of_login().user);
+    std::os::unix::fs::chown(terminal, user, user)
+}
+
 /// Returns the user who writes secrets, where each role has one.
 #[must_use]
 pub fn writer_of_secrets() -> Option<u32> {

@@ -281,8 +281,8 @@ const ROWS: [Row; 3] = [
             (init::STATE, Kind::Within),
             (signal::RECORDS, Kind::Read),
         ],
-        // Whether memory runs out is an alarm.
-        reads: &["/proc/meminfo"],
+        // Whether memory runs out is an alarm; how the machine booted is shown.
+        reads: &["/proc/meminfo", crate::diary::BOOT],
         own: CONSOLE,
     },
 ];

@@ -282,29 +282,107 @@ impl Port {
     }
 }
 
-/// Types lines on a serial console, each when its question was asked behind the
-/// one before.
-///
-/// # Errors
-/// When a question is not asked.
-pub fn answer(booted: &Booted, questions: &[(&str, &str)]) -> Result<(), String> {
-    let mut keyboard = booted.machine.keyboard()?;
-    let mut seen = 0;
-    for (question, line) in questions {
+/// The far end of the serial port: keys go in at the speed of a line, what the
+/// machine writes is read along. It answers no question a terminal is asked.
+#[derive(Debug)]
+pub struct Line<'a> {
+    machine: &'a Machine,
+    keyboard: UnixStream,
+    /// What was read up to here belongs to an earlier question.
+    seen: usize,
+}
+
+impl Booted {
+    /// Returns the serial port's far end.
+    ///
+    /// # Errors
+    /// When it is taken.
+    pub fn line(&self) -> Result<Line<'_>, String> {
+        Ok(Line {
+            machine: &self.machine,
+            keyboard: self.machine.keyboard()?,
+            seen: 0,
+        })
+    }
+}
+
+impl Line<'_> {
+    /// Octets a second at 115,200 baud, 8N1.
+    pub const RATE: u64 = 11_520;
+
+    /// Waits for words behind what was waited for before; returns what came with
+    /// them and how long it took.
+    ///
+    /// # Errors
+    /// What was written instead.
+    pub fn waits(&mut self, words: &str) -> Result<(String, Duration), String> {
         let since = Instant::now();
         loop {
-            let text = booted.machine.console();
-            let rest = text.get(seen..).unwrap_or_default();
-            if let Some(at) = rest.find(question) {
-                seen += at + question.len();
-                break;
+            self.drain();
+            let text = self.machine.console();
+            let rest = text.get(self.seen..).unwrap_or_default();
+            if let Some(at) = rest.find(words) {
+                let end = at + words.len();
+                self.seen += end;
+                return Ok((
+                    rest.get(..end).unwrap_or_default().to_owned(),
+                    since.elapsed(),
+                ));
             }
-            if since.elapsed() > BOOT {
-                return Err(format!("{question:?} is not asked behind:\n{text}"));
+            if since.elapsed() > BOOT || !self.machine.runs() {
+                let from = rest.len().saturating_sub(3000);
+                let last = rest.get(from..).unwrap_or(rest);
+                return Err(format!("no {words:?} behind:\n{last}"));
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(5));
         }
-        writeln!(keyboard, "{line}").map_err(|error| error.to_string())?;
     }
+
+    /// Types octets, no faster than the line.
+    ///
+    /// # Errors
+    /// When the machine is gone.
+    pub fn types(&mut self, octets: &[u8]) -> Result<(), String> {
+        const PIECE: usize = 64;
+        let since = Instant::now();
+        let mut sent = 0;
+        for piece in octets.chunks(PIECE) {
+            self.keyboard
+                .write_all(piece)
+                .map_err(|error| error.to_string())?;
+            sent += piece.len() as u64;
+            self.drain();
+            let due = Duration::from_micros(sent * 1_000_000 / Self::RATE);
+            std::thread::sleep(due.saturating_sub(since.elapsed()));
+        }
+        Ok(())
+    }
+
+    /// Waits for a question and types the answer; returns what came before it.
+    ///
+    /// # Errors
+    /// When the question is not asked.
+    pub fn answers(&mut self, question: &str, answer: &str) -> Result<String, String> {
+        let (text, _) = self.waits(question)?;
+        self.types(format!("{answer}\r").as_bytes())?;
+        Ok(text)
+    }
+
+    /// Takes what the machine wrote off the socket: QEMU keeps it in its log too.
+    fn drain(&mut self) {
+        let mut page = [0; 4096];
+        let _is_set = self.keyboard.set_nonblocking(true);
+        while matches!(self.keyboard.read(&mut page), Ok(1..)) {}
+        let _is_set = self.keyboard.set_nonblocking(false);
+    }
+}
+
+/// Claims the node with a password, at its first question.
+///
+/// # Errors
+/// When it does not ask for one.
+pub fn claim(line: &mut Line<'_>, password: &str) -> Result<(), String> {
+    line.answers("New password: ", password)?;
+    line.answers("Again: ", password)?;
     Ok(())
 }

@@ -81,7 +81,12 @@ pub const ROWS: &[Row] = &[
         "{utc:s epoch_secs:n timezone:s}",
         "the time of the node",
     ),
-    see("show boot", Later, "", "how the node started"),
+    see(
+        "show boot",
+        Ask("boot.show", views::lines),
+        "[s]",
+        "how the node started",
+    ),
     here("show boot previous", Here::BootPrevious, "the boot before"),
     here(
         "show image",
@@ -460,8 +465,18 @@ pub const ROWS: &[Row] = &[
         "",
         "look at a volume's bundle; install it and restart; go back",
     ),
-    own("request reboot", Later, "", "start the machine again"),
-    own("request shutdown", Later, "", "turn the machine off"),
+    own(
+        "request reboot",
+        Act::Here(Here::Reboot),
+        "",
+        "start the machine again; calls that are up end",
+    ),
+    own(
+        "request shutdown",
+        Act::Here(Here::Shutdown),
+        "",
+        "turn the machine off; calls that are up end",
+    ),
     own("request factory-reset", Later, "", "forget everything"),
     here(
         "set cli paging (on|off)",

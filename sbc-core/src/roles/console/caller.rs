@@ -69,11 +69,13 @@ impl Caller {
                 Ok(json!({ "claimed": room.is_claimed(), "idle_secs": idle }))
             }
             "claim" => self.claim(room, text("password")).await,
-            _ => self.login(room, text("user"), text("password")),
+            _ => self.login(room, text("user"), text("password")).await,
         }
     }
 
-    fn login(&mut self, room: &Room, user: &str, password: &str) -> Answered {
+    async fn login(&mut self, room: &Room, user: &str, password: &str) -> Answered {
+        // Whoever waited here may have been locked out meanwhile.
+        let turn = room.desk.turn().await;
         let locked = room.lockout.borrow().locked(&self.line);
         if let Some(left) = locked {
             let why = format!("this line is locked for {} s", left.as_secs() + 1);
@@ -82,7 +84,7 @@ impl Caller {
         let users = login::users(&room.text.borrow());
         let known = users.get(user);
         let hash = known.and_then(|known| room.secrets.get(&known.secret));
-        let right = login::is_right(password, hash.as_deref());
+        let right = turn.is_right(password, hash.as_deref()).await;
         let (Some(known), true) = (known, right) else {
             let lock = room.lockout.borrow_mut().failed(&self.line);
             room.note(user, &self.line, "login refused");
@@ -121,8 +123,12 @@ impl Caller {
             ));
         }
         let refused = |(code, why): (&str, String)| (code.to_owned(), why);
-        let hash =
-            login::hashed(password).ok_or(("SBC-3016".to_owned(), "no randomness".to_owned()))?;
+        let turn = room.desk.turn().await;
+        if room.is_claimed() {
+            return Err(("SBC-3022".to_owned(), "this node has an owner".to_owned()));
+        }
+        let hash = turn.hashed(password).await;
+        let hash = hash.ok_or(("SBC-3016".to_owned(), "no randomness".to_owned()))?;
         room.secrets
             .set(&format!("user/{FIRST}"), &hash)
             .map_err(refused)?;

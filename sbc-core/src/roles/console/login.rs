@@ -118,7 +118,7 @@ pub fn users(text: &str) -> BTreeMap<String, User> {
 }
 
 /// Returns the hash of a password, with its salt and costs in it.
-pub fn hashed(password: &str) -> Option<String> {
+fn hashed(password: &str) -> Option<String> {
     let mut salt = [0; 16];
     getrandom(&mut salt, GetRandomFlags::empty()).ok()?;
     let hash = Argon2::default()
@@ -129,7 +129,7 @@ pub fn hashed(password: &str) -> Option<String> {
 
 /// Returns whether a password is the one that was hashed. Without a hash it takes
 /// as long, so that nobody learns which names there are.
-pub fn is_right(password: &str, hash: Option<&str>) -> bool {
+fn is_right(password: &str, hash: Option<&str>) -> bool {
     // Of no password anybody could type: it has a NUL in it.
     static NOBODY: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     let nobody = NOBODY.get_or_init(|| hashed("\0nobody").unwrap_or_default());
@@ -140,6 +140,42 @@ pub fn is_right(password: &str, hash: Option<&str>) -> bool {
     Argon2::default()
         .verify_password(password.as_bytes(), &parsed)
         .is_ok()
+}
+
+/// Hashes and compares passwords on a thread of its own, one after the other: a
+/// slow processor takes seconds for one, and the role must answer meanwhile.
+#[derive(Debug, Default)]
+pub struct Desk(tokio::sync::Mutex<()>);
+
+/// Whose turn it is; the next comes when this is dropped.
+#[derive(Debug)]
+pub struct Turn<'d> {
+    _held: tokio::sync::MutexGuard<'d, ()>,
+}
+
+impl Desk {
+    /// Waits for the turn.
+    pub async fn turn(&self) -> Turn<'_> {
+        Turn {
+            _held: self.0.lock().await,
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// As [`hashed`].
+    pub async fn hashed(&self, password: &str) -> Option<String> {
+        let password = password.to_owned();
+        let done = tokio::task::spawn_blocking(move || hashed(&password));
+        done.await.ok().flatten()
+    }
+
+    /// As [`is_right`].
+    pub async fn is_right(&self, password: &str, hash: Option<&str>) -> bool {
+        let (password, hash) = (password.to_owned(), hash.map(str::to_owned));
+        let done = tokio::task::spawn_blocking(move || is_right(&password, hash.as_deref()));
+        done.await.unwrap_or(false)
+    }
 }
 
 #[cfg(test)]

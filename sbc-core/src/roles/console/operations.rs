@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::caller::Caller;
 use super::room::Room;
 use super::{audit, captures, history, login};
-use crate::ipc::{ConfigOrder, FromChild};
+use crate::ipc::{ConfigOrder, Ending, FromChild};
 
 /// An answer, or a code and a sentence.
 pub type Answered = Result<Value, (String, String)>;
@@ -20,7 +20,9 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 15] = [
+const OTHERS: [(&str, Role); 17] = [
+    ("machine.restart", Role::Admin),
+    ("machine.off", Role::Admin),
     ("config.live", Role::Monitor),
     ("config.status", Role::Monitor),
     ("config.revision", Role::Operator),
@@ -39,7 +41,9 @@ const OTHERS: [(&str, Role); 15] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 18] = [
+const AUDITED: [&str; 20] = [
+    "machine.restart",
+    "machine.off",
     "calls.clear",
     "calls.reveal",
     "history.reveal",
@@ -147,7 +151,7 @@ async fn act(
         "system.show" => Ok(room.system()),
         "system.clock" => Ok(room.clock()),
         "users.list" => Ok(room.users()),
-        "users.password" => password(room, text("user"), text("password")),
+        "users.password" => password(room, text("user"), text("password")).await,
         "route.show" => route(
             room,
             text("number"),
@@ -179,6 +183,9 @@ async fn act(
                 json!({ "done": format!("{count} acknowledged; raised until the cause is gone") }),
             ),
         },
+        "boot.show" => Ok(boot()),
+        "machine.restart" => room.order(ConfigOrder::Machine(Ending::Restart)).await,
+        "machine.off" => room.order(ConfigOrder::Machine(Ending::PowerOff)).await,
         "captures.begin" => captures::begin(room, arguments).await,
         "captures.place" => captures::place(room, text("name")).map(|path| json!({ "path": path })),
         "captures.list" => captures::list(room),
@@ -199,6 +206,12 @@ async fn act(
         "calls.reveal" => room.signal("calls.show", arguments).await,
         _ => room.signal(operation, arguments).await,
     }
+}
+
+/// Returns the lines of this boot; none where the machine is not the node's.
+fn boot() -> Value {
+    let text = std::fs::read_to_string(crate::diary::BOOT).unwrap_or_default();
+    text.lines().filter(|line| !line.is_empty()).collect()
 }
 
 fn done(done: Result<(), (&'static str, String)>, word: &str) -> Answered {
@@ -244,7 +257,7 @@ async fn ask_peer(room: &Rc<Room>, name: &str) -> Answered {
     }
 }
 
-fn password(room: &Room, user: &str, password: &str) -> Answered {
+async fn password(room: &Room, user: &str, password: &str) -> Answered {
     if password.chars().count() < login::PASSWORD_MIN {
         let least = login::PASSWORD_MIN;
         return Err(no(
@@ -256,7 +269,8 @@ fn password(room: &Room, user: &str, password: &str) -> Answered {
     let known = users
         .get(user)
         .ok_or_else(|| no("SBC-3003", "no such user is in the file"))?;
-    let hash = login::hashed(password).ok_or_else(|| no("SBC-3016", "no randomness"))?;
+    let hash = room.desk.turn().await.hashed(password).await;
+    let hash = hash.ok_or_else(|| no("SBC-3016", "no randomness"))?;
     done(room.secrets.set(&known.secret, &hash), "changed")
 }
 

@@ -45,6 +45,7 @@ pub struct Room {
     pub alarms: RefCell<Alarms>,
     pub network: RefCell<Network>,
     pub lockout: RefCell<Lockout>,
+    pub desk: login::Desk,
     pub secrets: Secrets,
     pub log: super::log::Log,
     /// A commit that waits for its time.
@@ -106,6 +107,7 @@ impl Room {
             alarms: RefCell::default(),
             network: RefCell::default(),
             lockout: RefCell::default(),
+            desk: login::Desk::default(),
             log: super::log::Log(state.clone()),
             later: RefCell::default(),
             secrets: Secrets(state.map(|state| state.join("secrets"))),

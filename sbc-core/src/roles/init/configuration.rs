@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::child::Letter;
 use super::revisions::{Author, Revisions};
-use super::{Role, Supervisor, sealed};
-use crate::ipc::{ConfigOrder, ToChild};
+use super::{APPLIANCE, Role, Supervisor, sealed};
+use crate::ipc::{ConfigOrder, Ending, ToChild};
 use crate::listen;
 
 /// Octets of an answer in one word.
@@ -117,12 +117,23 @@ impl Supervisor {
             ConfigOrder::Confirm => self.confirm(),
             ConfigOrder::GoBack(revision) => self.go_back_from(revision),
             ConfigOrder::Revisions => Ok(self.list()),
+            ConfigOrder::Machine(ending) => self.end_machine(ending),
             ConfigOrder::Revision(number) => match self.configured.revisions.text(number) {
                 Some(text) => Ok(json!({ "revision": number, "toml": text })),
                 None => Err(("SBC-3003", format!("revision {number} is not kept"))),
             },
         };
         self.say(id, answer);
+    }
+
+    /// Asks whoever started the node to end the machine.
+    fn end_machine(&self, ending: Ending) -> Answered {
+        if !self.settings.iter().any(|(name, _)| *name == APPLIANCE) {
+            let why = "this machine is not the node's own".to_owned();
+            return Err(("SBC-3023", why));
+        }
+        super::say(ending.word());
+        Ok(json!({ "done": ending.word() }))
     }
 
     fn say(&mut self, id: u64, answer: Answered) {

@@ -29,6 +29,7 @@ use backoff::Backoff;
 use child::{Event, Letter, Running};
 use configuration::Configuration;
 use network::Hand;
+use revisions::Given;
 use revisions::Revisions;
 pub use revisions::write_whole;
 
@@ -50,6 +51,9 @@ struct Supervisor {
     started: Instant,
 }
 
+/// What is said once all roles are ready.
+pub const READY: &str = "ready";
+
 /// Our sockets in their places; one that was closed leaves its place empty.
 type Listeners = Vec<(ListenerName, Option<Arc<OwnedFd>>)>;
 
@@ -59,6 +63,17 @@ pub const STATE: &str = "SBC_STATE";
 /// The variable that is set when the node has its machine's network in hand: roles
 /// enter their jails, and `netcfg` opens the listening sockets.
 pub const NETWORK: &str = "SBC_APPLY_NETWORK";
+
+/// The variable that is set when the machine is the node's: whoever started it hears
+/// on its standard output that the machine is to start again or to be switched off.
+pub const APPLIANCE: &str = "SBC_APPLIANCE";
+
+/// The variable that is set when the file is for the first start only.
+pub const FIRST: &str = "SBC_FIRST";
+
+/// The variable that is set when no configuration is to take effect, whatever is
+/// kept; a commit does.
+pub const CLOSED: &str = "SBC_CLOSED";
 
 /// Variables of the children's environment.
 pub type Settings = Vec<(&'static str, std::path::PathBuf)>;
@@ -89,15 +104,20 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
     let (events, mut inbox) = mpsc::channel(EVENTS_MAX);
     let state = settings.iter().find(|(name, _)| *name == STATE);
     let folder = state.map(|(_, path)| path.join("config"));
-    let revisions = Revisions::open(folder, text, configuration::now())
+    let is_set = |variable| settings.iter().any(|(name, _)| *name == variable);
+    let given = Given {
+        text,
+        first_only: is_set(FIRST),
+    };
+    let revisions = Revisions::open(folder, &given, configuration::now())
         .context("cannot keep revisions of the configuration")?;
     // What was live may not make sense to this version: then the file holds.
     let live = sbc_config::check(revisions.live_text()).node;
     let (text, node) = match &live {
-        Some(live) => (revisions.live_text(), live),
-        None => (text, node),
+        Some(live) if !is_set(CLOSED) => (revisions.live_text(), live),
+        _ => (text, node),
     };
-    let in_hand = settings.iter().any(|(name, _)| *name == NETWORK);
+    let in_hand = is_set(NETWORK);
     let mut supervisor = Supervisor {
         configuration: Arc::new(sealed(text).context("cannot hold the configuration")?),
         listeners: if in_hand {
@@ -265,7 +285,7 @@ impl Supervisor {
                 };
                 let ready = self.children.values().filter(|kept| kept.is_ready);
                 if ready.count() == roles {
-                    say_ready();
+                    say(READY);
                 }
             }
             FromChild::Here(_) => {}
@@ -320,11 +340,12 @@ impl Supervisor {
     }
 }
 
-/// Tells whoever started the node, on standard output, that all roles are ready.
-fn say_ready() {
+/// Tells whoever started the node, on standard output, that all roles are ready, or
+/// what is to become of the machine.
+fn say(word: &str) {
     use std::io::Write;
     // Nobody has to listen.
-    let _unheard = writeln!(io::stdout(), "ready");
+    let _unheard = writeln!(io::stdout(), "{word}");
 }
 
 fn kept_at(children: &mut BTreeMap<Role, Kept>, role: Role) -> &mut Kept {

@@ -51,23 +51,45 @@ pub struct Author {
     pub comment: String,
 }
 
+/// The file that the node is started with.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    pub text: &'a str,
+    /// It is not looked at once a revision is kept.
+    pub first_only: bool,
+}
+
+/// Returns number and text of the revision that a boot takes from `folder`, if one
+/// is kept there and is what it was.
+#[must_use]
+pub fn kept(folder: &Path) -> Option<(u32, String)> {
+    let mut own = Revisions {
+        folder: folder.is_dir().then(|| folder.to_path_buf()),
+        ..Revisions::default()
+    };
+    own.read().ok()?;
+    let revision = own.last_confirmed()?.revision;
+    Some((revision, own.text(revision)?.to_owned()))
+}
+
 impl Revisions {
     /// Opens the revisions of `folder`. The file that the node was started with
     /// is a new revision if it is not the one it was started with before;
-    /// otherwise the last confirmed revision is live.
+    /// otherwise, and always if it was given for the first start only, the last
+    /// confirmed revision is live.
     ///
     /// # Errors
     /// When the folder cannot be read or written.
-    pub fn open(folder: Option<PathBuf>, given: &str, now: u64) -> io::Result<Self> {
+    pub fn open(folder: Option<PathBuf>, given: &Given<'_>, now: u64) -> io::Result<Self> {
         let mut own = Self {
             folder,
             ..Self::default()
         };
         own.read()?;
-        let hash = hash(given);
+        let hash = hash(given.text);
         let confirmed = own.last_confirmed().map(|known| known.revision);
         match confirmed {
-            Some(revision) if own.index.given == hash => own.live = revision,
+            Some(revision) if given.first_only || own.index.given == hash => own.live = revision,
             _ => {
                 own.index.given = hash;
                 let author = Author {
@@ -75,7 +97,7 @@ impl Revisions {
                     channel: "boot".to_owned(),
                     comment: String::new(),
                 };
-                own.add(given, &author, now, true)?;
+                own.add(given.text, &author, now, true)?;
             }
         }
         Ok(own)
@@ -288,6 +310,13 @@ mod tests {
         folder
     }
 
+    fn each(text: &str) -> Given<'_> {
+        Given {
+            text,
+            first_only: false,
+        }
+    }
+
     fn by(author: &str) -> Author {
         Author {
             author: author.to_owned(),
@@ -298,21 +327,40 @@ mod tests {
     #[test]
     fn a_boot_takes_the_last_confirmed_revision() {
         let folder = folder("boot");
-        let mut first = Revisions::open(Some(folder.clone()), "a = 1\n", 1).unwrap();
+        let mut first = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
         first.add("a = 2\n", &by("alice"), 2, true).unwrap();
         first.add("a = 3\n", &by("alice"), 3, false).unwrap();
         assert_eq!(first.live_text(), "a = 3\n");
-        let second = Revisions::open(Some(folder.clone()), "a = 1\n", 4).unwrap();
+        let second = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 4).unwrap();
         assert_eq!((second.live(), second.live_text()), (2, "a = 2\n"));
         // Another file is a new revision.
-        let third = Revisions::open(Some(folder.clone()), "a = 9\n", 5).unwrap();
+        let third = Revisions::open(Some(folder.clone()), &each("a = 9\n"), 5).unwrap();
         assert_eq!((third.live(), third.live_text()), (4, "a = 9\n"));
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
+    fn a_file_for_the_first_start_is_not_looked_at_again() {
+        let folder = folder("first");
+        let empty = Given {
+            text: "a = 0\n",
+            first_only: true,
+        };
+        assert_eq!(kept(&folder), None);
+        // Another file came first: it stays.
+        let first = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
+        assert_eq!(first.live_text(), "a = 1\n");
+        let second = Revisions::open(Some(folder.clone()), &empty, 2).unwrap();
+        assert_eq!((second.live(), second.live_text()), (1, "a = 1\n"));
+        assert_eq!(kept(&folder), Some((1, "a = 1\n".to_owned())));
+        fs::remove_dir_all(folder).unwrap();
+        let first = Revisions::open(None, &empty, 1).unwrap();
+        assert_eq!(first.live_text(), "a = 0\n");
+    }
+
+    #[test]
     fn what_is_not_confirmed_goes_back_and_what_is_stays() {
-        let mut own = Revisions::open(None, "a = 1\n", 1).unwrap();
+        let mut own = Revisions::open(None, &each("a = 1\n"), 1).unwrap();
         own.add("a = 2\n", &by("bob"), 2, false).unwrap();
         assert_eq!(own.go_back(), Some(1));
         assert_eq!(own.live_text(), "a = 1\n");
@@ -324,7 +372,7 @@ mod tests {
     #[test]
     fn fifty_are_kept_and_the_one_a_boot_takes_always() {
         let folder = folder("fifty");
-        let mut own = Revisions::open(Some(folder.clone()), "a = 0\n", 1).unwrap();
+        let mut own = Revisions::open(Some(folder.clone()), &each("a = 0\n"), 1).unwrap();
         for number in 1..200 {
             own.add(&format!("a = {number}\n"), &by("x"), 2, false)
                 .unwrap();
@@ -340,10 +388,10 @@ mod tests {
     #[test]
     fn a_text_that_other_hands_changed_is_refused() {
         let folder = folder("changed");
-        let own = Revisions::open(Some(folder.clone()), "a = 1\n", 1).unwrap();
+        let own = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
         let file = folder.join(file_name(&own.all()[0].hash));
         fs::write(file, "a = 2\n").unwrap();
-        assert!(Revisions::open(Some(folder.clone()), "a = 1\n", 2).is_err());
+        assert!(Revisions::open(Some(folder.clone()), &each("a = 1\n"), 2).is_err());
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -12,9 +12,12 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
+use super::super::READY;
 use super::data::{self, Configuration};
 use super::watchdog::Watchdog;
-use super::{Machine, port, ready, words};
+use super::{Machine, port, words};
+use crate::ipc::Ending;
+use crate::jail;
 
 /// A node that was asked to stop has this long.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
@@ -24,41 +27,46 @@ const PAUSE: Duration = Duration::from_secs(1);
 const ENDS_MAX: u32 = 5;
 const FEED_EVERY: Duration = Duration::from_secs(5);
 const PROGRAM: &str = "/usr/sbin/sbc";
-/// Where the configuration in force lies for the node to read.
+/// Where the configuration lies that the node begins with.
 const RUNNING: &str = "/run/sbc/config.toml";
+/// The line at which people log in.
+const LINE: &str = "/dev/ttyS0";
 
-/// How the machine is to end.
+/// How the node is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Ending {
-    /// Cold.
-    Restart,
-    /// For good.
-    PowerOff,
+pub enum Manner {
+    /// With the network in its hand and its configuration in force.
+    Whole,
+    /// With no configuration in force: with the one it has it ends again and again.
+    Closed,
+    /// Without the network: no rules stand there.
+    Apart,
 }
 
 struct Keeper {
     machine: Machine,
-    configuration: Option<Configuration>,
+    /// Given from outside; the node takes it up as a revision.
+    given: Option<Configuration>,
+    manner: Manner,
     node: Option<Child>,
     login: Option<Child>,
     port: Option<Child>,
     firmware: Option<Child>,
     watchdog: Option<Watchdog>,
     ends: u32,
-    is_ready: bool,
     /// Lines of the node: it says when all its roles are ready.
     said: mpsc::Sender<String>,
 }
 
-/// Watches until a signal ends it: SIGINT restarts, SIGUSR2 powers off, SIGHUP
-/// takes the configuration that was confirmed last.
-pub fn watch(machine: Machine, configuration: Option<Configuration>, is_ready: bool) -> Ending {
+/// Watches until the node asks for an end, or a signal: SIGINT restarts, SIGUSR2
+/// powers off.
+pub fn watch(machine: Machine, given: Option<Configuration>, manner: Manner) -> Ending {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     match runtime {
         Ok(runtime) => runtime
-            .block_on(keep(machine, configuration, is_ready))
+            .block_on(keep(machine, given, manner))
             .unwrap_or(Ending::Restart),
         Err(_) => Ending::Restart,
     }
@@ -66,20 +74,20 @@ pub fn watch(machine: Machine, configuration: Option<Configuration>, is_ready: b
 
 async fn keep(
     machine: Machine,
-    configuration: Option<Configuration>,
-    is_ready: bool,
+    given: Option<Configuration>,
+    manner: Manner,
 ) -> io::Result<Ending> {
     let (said, mut lines) = mpsc::channel(16);
     let mut keeper = Keeper {
         machine,
-        configuration,
+        given,
+        manner,
         node: None,
         login: None,
         port: None,
         firmware: None,
         watchdog: Watchdog::start(),
         ends: 0,
-        is_ready,
         said,
     };
     // Ctrl-Alt-Del asks us instead of the kernel.
@@ -87,7 +95,6 @@ async fn keep(
     let mut ended = signal(SignalKind::child())?;
     let mut restart = signal(SignalKind::interrupt())?;
     let mut off = signal(SignalKind::user_defined2())?;
-    let mut reload = signal(SignalKind::hangup())?;
     let mut feed = tokio::time::interval(FEED_EVERY);
     keeper.start_doors();
     keeper.start_node();
@@ -95,7 +102,6 @@ async fn keep(
         tokio::select! {
             _ = restart.recv() => return Ok(Ending::Restart),
             _ = off.recv() => return Ok(Ending::PowerOff),
-            _ = reload.recv() => keeper.reload(),
             _ = ended.recv() => {
                 if keeper.reap() {
                     tokio::time::sleep(PAUSE).await;
@@ -103,7 +109,11 @@ async fn keep(
                     keeper.start_node();
                 }
             }
-            Some(line) = lines.recv() => keeper.hear(&line),
+            Some(line) = lines.recv() => {
+                if let Some(ending) = keeper.hear(&line) {
+                    return Ok(ending);
+                }
+            }
             _ = feed.tick() => {
                 if let Some(watchdog) = &mut keeper.watchdog {
                     watchdog.feed();
@@ -117,7 +127,12 @@ impl Keeper {
     /// Starts the login for people, and the port for programs if there is one.
     fn start_doors(&mut self) {
         if self.login.is_none() {
-            let started = Command::new(PROGRAM).args(["role", "serial"]).spawn();
+            // A machine without a serial port says so at each start.
+            let _no_line = jail::give_to_logins(Path::new(LINE));
+            let started = Command::new(PROGRAM)
+                .args(["login", "--tty", LINE, "--api", port::API])
+                .env(jail::USERS, "each")
+                .spawn();
             self.login = told("the console login", started);
             words::share();
         }
@@ -132,29 +147,28 @@ impl Keeper {
     }
 
     fn start_node(&mut self) {
-        let Some(configuration) = self.configuration.as_ref().filter(|_| self.node.is_none())
-        else {
-            return;
-        };
-        if self.ends >= ENDS_MAX {
+        if self.node.is_some() || self.ends >= ENDS_MAX {
             return;
         }
-        if let Err(error) = data::put(Path::new(RUNNING), configuration.text.as_bytes()) {
-            words::failed("configuration", "SBC-2104", &error.to_string());
+        let given = self.given.as_ref().filter(|_| self.manner == Manner::Whole);
+        let text = given.map_or(data::EMPTY, |given| given.text.as_str());
+        if let Err(error) = data::put(Path::new(RUNNING), text.as_bytes()) {
+            self.machine
+                .failed("configuration", "SBC-2104", &error.to_string());
             return;
         }
+        let state = self.machine.state();
         let mut command = Command::new(PROGRAM);
-        command.args(["run", RUNNING, "--users", "--api", port::API]);
-        command.arg("--apply-network");
+        command.args(["run", RUNNING, "--users", "--api", port::API, "--state"]);
+        command.arg(state);
+        command.arg("--appliance");
+        // What was given from outside is a revision of its own.
+        command.args(given.is_none().then_some("--first"));
+        command.args((self.manner != Manner::Whole).then_some("--closed"));
+        command.args((self.manner != Manner::Apart).then_some("--apply-network"));
         if self.machine.keeps {
-            command.args([
-                "--cdr",
-                "/data/cdr/calls.jsonl",
-                "--ladders",
-                "/data/ladders",
-                "--state",
-                "/data/state",
-            ]);
+            command.args(["--cdr", "/data/cdr/calls.jsonl"]);
+            command.args(["--ladders", "/data/ladders"]);
         }
         let log = fs::File::options()
             .create(true)
@@ -178,17 +192,17 @@ impl Keeper {
         }
     }
 
-    /// Takes one line of the node.
-    fn hear(&mut self, line: &str) {
-        if line != "ready" || self.is_ready {
-            return;
+    /// Takes one line of the node. Returns how it wants the machine to end.
+    fn hear(&mut self, line: &str) -> Option<Ending> {
+        if line == READY {
+            self.ends = 0;
+            if !self.machine.ready() {
+                return Some(Ending::Restart);
+            }
         }
-        self.is_ready = true;
-        self.ends = 0;
-        let name = self.configuration.as_ref().map(Configuration::name);
-        if !ready(&self.machine, &name.unwrap_or_default(), "accepting") {
-            let _we_listen = kill_process(Pid::INIT, Signal::INT);
-        }
+        [Ending::Restart, Ending::PowerOff]
+            .into_iter()
+            .find(|ending| ending.word() == line)
     }
 
     /// Reaps all that ended, our children and whoever was left to us. Returns
@@ -217,28 +231,21 @@ impl Keeper {
                 let code = status.exit_status();
                 words::say(&format!("the node ended: {}", last_words(code)));
                 if self.ends == ENDS_MAX {
-                    words::failed(
-                        "node",
-                        "SBC-2105",
-                        "it ends again and again; the fence stays closed",
-                    );
+                    self.give_up();
                 }
             }
         }
         ours
     }
 
-    /// Takes the configuration that was confirmed last.
-    fn reload(&mut self) {
-        match data::configuration(true) {
-            Ok(configuration) => self.configuration = configuration,
-            Err(error) => words::say(&format!("the configuration cannot be read: {error}")),
-        }
-        self.ends = 0;
-        match &mut self.node {
-            // Its end is heard of like any other, and starts it again.
-            Some(node) => ask_to_end(node),
-            None => self.start_node(),
+    /// The node ends again and again: it is run without a configuration, so that
+    /// another can be committed.
+    fn give_up(&mut self) {
+        let why = "it ends again and again; the fence stays closed";
+        self.machine.failed("node", "SBC-2105", why);
+        if self.manner == Manner::Whole {
+            self.manner = Manner::Closed;
+            self.ends = 0;
         }
     }
 }
@@ -260,12 +267,6 @@ fn told(what: &str, started: io::Result<Child>) -> Option<Child> {
             words::say(&format!("{what} cannot be started: {error}"));
             None
         }
-    }
-}
-
-fn ask_to_end(child: &Child) {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _gone = kill_process(pid, Signal::TERM);
     }
 }
 

@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::super::revisions::kept as kept_in;
 use super::disks::{self, Partition};
 use super::{given, mounts, stage1};
 
-/// Where the confirmed configuration lies.
-pub const CONFIG: &str = "/data/config/current.toml";
-/// The number of the revision, and the revisions before it.
-const REVISION: &str = "/data/config/revision";
+/// Where the node keeps its revisions, secrets and logs.
+pub const STATE: &str = "/data/state";
 /// Where roles keep what outlives a boot.
-const FOLDERS: [&str; 5] = ["cdr", "config", "ladders", "log", "secrets"];
+const FOLDERS: [&str; 4] = ["cdr", "ladders", "log", "state"];
+/// What a node that knows nothing begins with.
+pub const EMPTY: &str = "config-version = 1\n\n[system]\nhostname = \"sbc\"\ncountry = \"DE\"\n";
 const VOLUME: &str = "SBCCFG";
 const FW_CFG: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/sbc/config.toml/raw";
 
@@ -51,6 +52,13 @@ impl Configuration {
     pub fn name(&self) -> String {
         format!("{}:{}", self.revision, short_hash(&self.text))
     }
+
+    /// Returns whether a call could come from one neighbour and go to another.
+    #[must_use]
+    pub fn takes_calls(&self) -> bool {
+        let node = sbc_config::check(&self.text).node;
+        node.is_some_and(|node| !node.trunks.is_empty() && !node.mediation.is_empty())
+    }
 }
 
 /// Returns the first eight digits of a text's hash.
@@ -63,46 +71,52 @@ pub fn short_hash(text: &str) -> String {
         .collect()
 }
 
-/// Returns the configuration of this boot: the confirmed one, else, for a node
-/// nobody has claimed, one that was given along from outside.
+/// Returns the configuration that the last confirmed revision of `state` holds; none
+/// if that says nothing yet.
+#[must_use]
+pub fn kept(state: &Path) -> Option<Configuration> {
+    let (revision, text) = kept_in(&state.join("config"))?;
+    (text != EMPTY).then_some(Configuration {
+        text,
+        revision: revision.into(),
+        source: "data",
+    })
+}
+
+/// Returns whether somebody has chosen a password.
+#[must_use]
+pub fn is_claimed(state: &Path) -> bool {
+    let users = fs::read_dir(state.join("secrets/user"));
+    users.is_ok_and(|mut users| users.next().is_some())
+}
+
+/// Returns the configuration that was given along from outside, for a node nobody
+/// has claimed.
 ///
 /// # Errors
 /// When one is there and cannot be read.
-pub fn configuration(claimed: bool) -> io::Result<Option<Configuration>> {
-    if Path::new(CONFIG).exists() {
-        let revision = fs::read_to_string(REVISION).unwrap_or_default();
-        return Ok(Some(Configuration {
-            text: fs::read_to_string(CONFIG)?,
-            revision: revision.trim().parse().unwrap_or_default(),
-            source: "data",
-        }));
-    }
-    if claimed {
-        return Ok(None);
-    }
-    if Path::new(FW_CFG).exists() {
-        let (text, revision, source) = (fs::read_to_string(FW_CFG)?, 0, "fw_cfg");
-        given::secrets()?;
-        return Ok(Some(Configuration {
-            text,
-            revision,
-            source,
-        }));
-    }
-    Ok(from_volume().map(|text| Configuration {
+pub fn given() -> io::Result<Option<Configuration>> {
+    let of = |text, source| Configuration {
         text,
         revision: 0,
-        source: "volume SBCCFG",
-    }))
+        source,
+    };
+    if Path::new(FW_CFG).exists() {
+        given::secrets()?;
+        return Ok(Some(of(fs::read_to_string(FW_CFG)?, "fw_cfg")));
+    }
+    Ok(from_volume().map(|text| of(text, "volume SBCCFG")))
 }
 
 /// Returns the short hash of the configuration a boot would take, or `none`.
 #[must_use]
 pub fn config_hash() -> String {
-    match configuration(super::serial::is_claimed()) {
-        Ok(Some(configuration)) => short_hash(&configuration.text),
-        Ok(None) | Err(_) => "none".to_owned(),
-    }
+    let state = Path::new(STATE);
+    let taken = kept(state).or_else(|| {
+        let given = (!is_claimed(state)).then(given);
+        given.and_then(Result::ok).flatten()
+    });
+    taken.map_or_else(|| "none".to_owned(), |taken| short_hash(&taken.text))
 }
 
 /// Returns the device of a FAT volume with this label.
@@ -134,18 +148,6 @@ fn is_ours(node: &Path, label: &str) -> bool {
     let label = format!("{label:<11}");
     let at = |at: usize| head.get(at..at + 11) == Some(label.as_bytes());
     head.get(510..512) == Some(&[0x55, 0xaa]) && (at(71) || at(43))
-}
-
-/// Puts a configuration in force for all boots to come; returns its revision.
-///
-/// # Errors
-/// When the data partition is full or broken; the old one is then in force.
-pub fn confirm(text: &str) -> io::Result<u64> {
-    let last = fs::read_to_string(REVISION).unwrap_or_default();
-    let revision = last.trim().parse::<u64>().unwrap_or_default() + 1;
-    put(Path::new(CONFIG), text.as_bytes())?;
-    put(Path::new(REVISION), revision.to_string().as_bytes())?;
-    Ok(revision)
 }
 
 /// Writes a file so that a power cut leaves the old one or the new one.
@@ -181,6 +183,23 @@ mod tests {
             source: "data",
         };
         assert_eq!(configuration.name(), "42:ba7816bf");
+    }
+
+    #[test]
+    fn a_node_that_knows_nothing_makes_sense_and_takes_no_call() {
+        let empty = Configuration {
+            text: EMPTY.into(),
+            revision: 1,
+            source: "data",
+        };
+        assert!(sbc_config::check(EMPTY).node.is_some());
+        assert!(!empty.takes_calls());
+        let small = include_str!("../../../../config/tests/small.toml");
+        let known = Configuration {
+            text: small.into(),
+            ..empty
+        };
+        assert!(known.takes_calls());
     }
 
     #[test]

@@ -24,7 +24,23 @@ const DEPTH_MAX: usize = 4;
 /// # Errors
 /// When the store cannot be written. What is no secret is passed over.
 pub fn secrets() -> io::Result<()> {
-    store_all(Path::new(ITEMS), Path::new(STORE))
+    store_all(Path::new(ITEMS), Path::new(STORE))?;
+    // The console keeps more of them there.
+    give(Path::new(STORE))
+}
+
+/// Gives what is below a folder, and the folder, to whoever writes secrets.
+fn give(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)?.flatten() {
+            give(&entry.path())?;
+        }
+    }
+    if !path.exists() {
+        return Ok(());
+    }
+    let writer = crate::jail::writer_of_secrets();
+    std::os::unix::fs::lchown(path, writer, writer)
 }
 
 fn store_all(items: &Path, store: &Path) -> io::Result<()> {

@@ -10,7 +10,6 @@ mod given;
 mod modules;
 mod mounts;
 mod port;
-mod serial;
 mod slot;
 mod stage1;
 mod update;
@@ -21,16 +20,19 @@ mod words;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::system::{RebootCommand, reboot};
 
-use children::Ending;
+use children::Manner;
 use data::Configuration;
 use modules::Modules;
 use update::Trial;
+
+use crate::ipc::Ending;
 
 /// Where the image says what it is.
 const RELEASE: &str = "/usr/share/sbc/release";
@@ -80,14 +82,6 @@ pub fn modprobe(words: &[String]) -> ExitCode {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    }
-}
-
-/// Serves one login on the serial console.
-pub fn login() -> ExitCode {
-    match serial::run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_console_gone) => ExitCode::FAILURE,
     }
 }
 
@@ -142,6 +136,51 @@ pub struct Machine {
     keeps: bool,
     /// This slot has one boot to become ready.
     trial: Option<Trial>,
+    /// The last word on this boot was said.
+    is_settled: bool,
+}
+
+impl Machine {
+    /// Returns the folder of what outlives the node's processes, and this boot if
+    /// there is a data partition.
+    fn state(&self) -> &'static Path {
+        Path::new(if self.keeps {
+            data::STATE
+        } else {
+            "/run/sbc/kept"
+        })
+    }
+
+    fn failed(&mut self, stage: &str, code: &str, why: &str) {
+        words::failed(stage, code, why);
+        self.is_settled = true;
+    }
+
+    /// Says, once, that the node is ready, and tells the boot loaders that its slot
+    /// is good. Returns whether it is: a slot on trial must have come to what ran
+    /// before.
+    fn ready(&mut self) -> bool {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return true;
+        }
+        let kept = data::kept(self.state());
+        let name = kept
+            .as_ref()
+            .map_or_else(|| "none".into(), Configuration::name);
+        let calls = kept.is_some_and(|kept| kept.takes_calls());
+        let calls = if calls { "accepting" } else { "none" };
+        let trial = self.trial.as_ref();
+        if let Some(why) = trial.and_then(|trial| lacks(self, trial, &name)) {
+            words::failed("trial", "SBC-2118", &why);
+            return !gives_up(self.slot, &why);
+        }
+        IS_READY.store(true, Ordering::SeqCst);
+        words::ready(&self.version, self.slot, &name, calls);
+        if let Err(error) = update::bless(&disks::partitions(), self.slot) {
+            words::say(&format!("the slot cannot be marked as good: {error}"));
+        }
+        true
+    }
 }
 
 fn start() -> Ending {
@@ -157,6 +196,7 @@ fn start() -> Ending {
         slot: data::slot_letter(),
         keeps: false,
         trial: None,
+        is_settled: false,
     };
     let slot = machine.slot.to_ascii_uppercase();
     words::say(&format!(
@@ -177,19 +217,20 @@ fn start() -> Ending {
     }
     if let Err(error) = close(&modules) {
         // Links stay down; the console is all that is left.
-        return stay(machine, "fence", "SBC-2103", &error.to_string());
+        let why = error.to_string();
+        return stay(machine, "fence", "SBC-2103", &why, Manner::Apart);
     }
     open(&modules, machine)
 }
 
 /// Says what failed. A slot on trial is left at once, any other waits for whoever
 /// comes to its console.
-fn stay(machine: Machine, stage: &str, code: &str, why: &str) -> Ending {
-    words::failed(stage, code, why);
+fn stay(mut machine: Machine, stage: &str, code: &str, why: &str, manner: Manner) -> Ending {
+    machine.failed(stage, code, why);
     if gives_up(machine.slot, &format!("stage {stage}: {why}")) {
         return Ending::Restart;
     }
-    children::watch(machine, None, false)
+    children::watch(machine, None, manner)
 }
 
 /// Gives the slot up if it is on trial; returns whether it is.
@@ -268,21 +309,35 @@ fn open(modules: &Modules, mut machine: Machine) -> Ending {
         }
         Err(error) => words::say(&format!("data: {error}; nothing is kept")),
     }
-    let claimed = serial::is_claimed();
-    match data::configuration(claimed) {
-        Ok(Some(configuration)) => configured(configuration, machine),
-        Ok(None) => {
-            words::say("no configuration: log in on the serial console");
-            if !ready(&machine, "none", "none") {
-                return Ending::Restart;
+    let kept = data::kept(machine.state());
+    let given = if data::is_claimed(machine.state()) {
+        Ok(None)
+    } else {
+        data::given()
+    };
+    match given {
+        Ok(Some(given)) if usable(&given) => children::watch(machine, Some(given), Manner::Whole),
+        Ok(given) => {
+            if kept.is_none() && given.is_none() {
+                words::say("no configuration: log in on the serial console");
             }
-            children::watch(machine, None, true)
+            // What was given cannot be used: what is kept holds.
+            let holds = kept.is_none_or(|kept| usable(&kept));
+            if given.is_some() || !holds {
+                let why = "it cannot be used";
+                return stay(machine, "configuration", "SBC-2104", why, Manner::Whole);
+            }
+            children::watch(machine, None, Manner::Whole)
         }
-        Err(error) => stay(machine, "configuration", "SBC-2104", &error.to_string()),
+        Err(error) => {
+            let why = error.to_string();
+            stay(machine, "configuration", "SBC-2104", &why, Manner::Whole)
+        }
     }
 }
 
-fn configured(configuration: Configuration, machine: Machine) -> Ending {
+/// Says what a configuration is, and returns whether it can be used.
+fn usable(configuration: &Configuration) -> bool {
     let checked = sbc_config::check(&configuration.text);
     let problems = checked.problems.len();
     words::say(&format!(
@@ -291,30 +346,7 @@ fn configured(configuration: Configuration, machine: Machine) -> Ending {
         data::short_hash(&configuration.text),
         configuration.source
     ));
-    if checked.node.is_none() {
-        let why = "it cannot be used; `sbc check` says why";
-        return stay(machine, "configuration", "SBC-2104", why);
-    }
-    children::watch(machine, Some(configuration), false)
-}
-
-/// Says that the node is ready, and tells the boot loaders that its slot is good.
-/// Returns whether it is: a slot on trial must have come to what ran before.
-fn ready(machine: &Machine, config: &str, calls: &str) -> bool {
-    if let Some(why) = machine
-        .trial
-        .as_ref()
-        .and_then(|trial| lacks(machine, trial, config))
-    {
-        words::failed("trial", "SBC-2118", &why);
-        return !gives_up(machine.slot, &why);
-    }
-    IS_READY.store(true, Ordering::SeqCst);
-    words::ready(&machine.version, machine.slot, config, calls);
-    if let Err(error) = update::bless(&disks::partitions(), machine.slot) {
-        words::say(&format!("the slot cannot be marked as good: {error}"));
-    }
-    true
+    checked.node.is_some()
 }
 
 /// Returns what a slot on trial lacks of what the one before had.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
-use super::{serial, update, words};
+use super::{data, update, words};
 
 /// The port's name, as the machine's owner gives it.
 const NAME: &str = "org.sbc.api.0";
@@ -158,7 +158,9 @@ impl<'a> Talk<'a> {
         let operation = asked.get("op").cloned().unwrap_or_default();
         let noted = match &mut self.api {
             Some(api) => noted(api, &operation),
-            None if serial::is_claimed() => Err(refused(&[], "SBC-2106", "no node is running")),
+            None if data::is_claimed(Path::new(data::STATE)) => {
+                Err(refused(&[], "SBC-2106", "no node is running"))
+            }
             None => Ok(()),
         };
         if let Err(mut told) = noted {

@@ -9,8 +9,6 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-/// Where the lines of this boot are kept until the next.
-pub const LOG: &str = "/run/sbc/boot.log";
 /// Where the last word on this boot lies, for programs: one object of JSON.
 pub const STATE: &str = "/run/sbc/state";
 
@@ -42,7 +40,7 @@ pub fn share() {
 /// before: whoever comes after a boot that failed reads there why.
 pub fn keep_log() {
     let _first_boot = fs::rename(KEPT, PREVIOUS);
-    let text = fs::read(LOG).unwrap_or_default();
+    let text = fs::read(crate::diary::BOOT).unwrap_or_default();
     if super::data::put(Path::new(KEPT), &text).is_ok() {
         KEEPS.store(true, Ordering::Relaxed);
     }
@@ -121,7 +119,7 @@ fn put(line: &str) {
         }
     }
     let kept = Some(KEPT).filter(|_| KEEPS.load(Ordering::Relaxed));
-    for place in [Some(LOG), kept].into_iter().flatten() {
+    for place in [Some(crate::diary::BOOT), kept].into_iter().flatten() {
         let log = fs::File::options().create(true).append(true).open(place);
         if let Ok(mut file) = log {
             let _full = file.write_all(line.as_bytes());

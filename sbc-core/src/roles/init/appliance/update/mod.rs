@@ -63,6 +63,7 @@ pub fn run() -> io::Result<()> {
     let _absent = fs::remove_file(SOCKET);
     let listener = UnixListener::bind(SOCKET)?;
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o600))?;
+    crate::jail::give_to_logins(Path::new(SOCKET))?;
     loop {
         let (stream, _) = listener.accept()?;
         if TALKS.fetch_add(1, Ordering::Relaxed) >= TALKS_MAX {
