@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -209,7 +209,8 @@ impl Keeper {
     /// whether one of ours must be started again.
     fn reap(&mut self) -> bool {
         let mut ours = false;
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        // Of every process group: a login has one of its own.
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             let is = |child: &Option<Child>| {
                 child.as_ref().is_some_and(|child| {
                     i64::from(child.id()) == i64::from(pid.as_raw_nonzero().get())
@@ -278,7 +279,7 @@ pub fn end_all() {
         }
         let begun = Instant::now();
         while begun.elapsed() < STOPS_WITHIN {
-            match waitpid(None, WaitOptions::NOHANG) {
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some(_)) => {}
                 Ok(None) => std::thread::sleep(Duration::from_millis(20)),
                 Err(_) => break,
