@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::disk::Disk;
 use crate::fetch::hex;
-use crate::release::{FLOOR, HARDWARE};
+use crate::release::{FLOOR, HARDWARE, TIME};
 use crate::verify::{trimmed, unhex};
 use crate::{fat, uki, verity};
 
@@ -43,6 +43,29 @@ pub fn key(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     let public = format!("{}\n", hex(key.verifying_key().as_bytes()));
     fs::write(place.with_extension("pub"), public)?;
     Ok(place)
+}
+
+/// The label of a volume that brings a bundle, and the bundle's name on it.
+const VOLUME: (&str, &str) = ("SBCUPDATE", "update.sbcfw");
+/// Octets of a volume beside its bundle; a FAT32 volume has 40 MB at least.
+const VOLUME_MORE: usize = 48 << 20;
+
+/// Returns a volume with the bundle on it, to be plugged into a node.
+///
+/// # Errors
+/// When the bundle is too large for one.
+pub fn volume(bundle: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let (label, name) = VOLUME;
+    let form = fat::Form {
+        size: (bundle.len() + VOLUME_MORE).next_multiple_of(1 << 20),
+        label,
+        serial: 1,
+        time: TIME,
+    };
+    let files = fat::Files::from([(name.to_owned(), bundle.to_vec())]);
+    let mut bytes = fat::write(&form, &files)?;
+    bytes.resize(form.size, 0);
+    Ok(bytes)
 }
 
 /// Returns the public keys of a folder by their names; one and its successor at
@@ -186,6 +209,15 @@ mod tests {
             changed[at] ^= 4;
             assert!(read(&changed, &key.verifying_key()).is_err(), "octet {at}");
         }
+    }
+
+    #[test]
+    fn a_volume_carries_its_bundle_under_the_label_nodes_look_for() {
+        let bytes = volume(b"a bundle").unwrap();
+        assert_eq!(bytes.get(71..82), Some(&b"SBCUPDATE  "[..]));
+        let files = fat::read(&bytes).unwrap();
+        let bundle = files.get("update.sbcfw").map(Vec::as_slice);
+        assert_eq!(bundle, Some(&b"a bundle"[..]));
     }
 
     #[test]

@@ -28,6 +28,7 @@ const USAGE: &str = "usage, from the top of the repository:
   sbc-image bundle IMAGE KEY [FLOOR]
                                     write the update of an image beside it, signed by NAME.key;
                                     nodes that run it take nothing below the floor any more
+  sbc-image volume BUNDLE OUT       lay a bundle on a volume to plug into a node
   sbc-image verify IMAGE            say everything that is not as it was built
   sbc-image pack IMAGE [--quick]    compress it, with sums; fails over the budget
   sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
@@ -86,6 +87,11 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             let (image, key) = (Path::new(image), Path::new(key));
             let made = bundle::bundle(image, key, floor.first().copied())?;
             println!("{}", made.display());
+            Ok(())
+        }
+        ["volume", bundle, out] => {
+            fs::write(out, bundle::volume(&fs::read(bundle)?)?)?;
+            println!("{out}");
             Ok(())
         }
         ["verify", image] => look(Path::new(image)),

@@ -62,8 +62,12 @@ impl Image {
         }
     }
 
-    /// Builds the image that takes updates signed by the keys of [`keys`].
-    fn keyed() -> Result<Result<Self, String>, String> {
+    /// Builds the image that takes updates signed by the keys of [`keys`]; what the
+    /// machine lacks comes as the inner error.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn keyed() -> Result<Result<Self, String>, String> {
         let keys = keys()?.display().to_string();
         Self::build(&["build", "--keys", &keys])
     }
@@ -97,6 +101,32 @@ impl Image {
     /// As [`Image::errand`].
     pub fn errand_at(&self, place: &Path, words: &[&str]) -> Result<String, String> {
         errand_at(&self.builder, place, words)?
+    }
+
+    /// Builds another version and lays its signed bundle on a volume that is plugged
+    /// into a node to update it; returns the volume.
+    ///
+    /// # Errors
+    /// What did not work.
+    pub fn update(&self, version: &str) -> Result<PathBuf, String> {
+        let keys = keys()?;
+        let out = keys.with_file_name(format!("firmware-{version}"));
+        let (place, folder) = (keys.display().to_string(), out.display().to_string());
+        let words = [
+            "build",
+            "--version",
+            version,
+            "--out",
+            &folder,
+            "--keys",
+            &place,
+        ];
+        let image = self.errand(&words)?;
+        let key = keys.join("test-1.key").display().to_string();
+        let bundle = self.errand(&["bundle", image.trim(), &key])?;
+        let volume = out.join("volume").display().to_string();
+        let volume = self.errand(&["volume", bundle.trim(), &volume])?;
+        Ok(PathBuf::from(volume.trim()))
     }
 
     /// Copies the disk to where it may be written; zeros take no room.

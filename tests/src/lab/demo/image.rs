@@ -86,11 +86,15 @@ pub fn play(
     let tools = patiently("guests", "being made", || Tools::make(lab))?;
     let tools = tools.map_err(|lacking| format!("no guests: {lacking}"))?;
     let since = Instant::now();
-    let image = patiently("image", "being built", || Image::build(&["build"]))?;
+    let image = patiently("image", "being built", Image::keyed)?;
     let image = image.map_err(|lacking| format!("no image: {lacking}"))?;
     step("image", &size(&image.path)?, since.elapsed());
+    let since = Instant::now();
+    let volume = patiently("update", "being built", || image.update(scenes::NEXT))?;
+    step("update", "built and signed, on a volume", since.elapsed());
     plan(sbc, folder, report)?;
-    let mut stage = Stage::set(sbc, lab, folder, (&tools, &image))?;
+    let disks = [image.path.as_path(), &volume];
+    let mut stage = Stage::set(sbc, lab, folder, (&tools, disks))?;
     let mut failed = 0;
     for (place, (name, scene)) in scenes::ALL.into_iter().enumerate() {
         let since = Instant::now();
@@ -158,7 +162,7 @@ impl Stage {
         sbc: &Path,
         lab: &Path,
         folder: &Path,
-        (tools, image): (&Tools, &Image),
+        (tools, disks): (&Tools, [&Path; 2]),
     ) -> Result<Self, String> {
         let since = Instant::now();
         let mut net = Net::make(&[])?;
@@ -174,7 +178,7 @@ impl Stage {
         }
         let router = Router::boot(&mut switch, tools, folder)?;
         step("router", "strongSwan, by hand, in a guest", since.elapsed());
-        let (booted, mac) = power_on(folder, image, [&trunk, &outer])?;
+        let (booted, mac) = power_on(folder, disks, [&trunk, &outer])?;
         let telephone = |(place, words)| phone(&net, lab, place, words);
         let (udp, tcp, line) = (telephone(UDP)?, telephone(TCP)?, telephone(LINE)?);
         let (med1, med2) = (telephone(MED1)?, telephone(MED2)?);
@@ -234,6 +238,21 @@ impl Stage {
         phone(&self.net, &self.lab, place, words)
     }
 
+    /// Asks the node's port for programs for one operation; returns its answer.
+    fn operation(&self, operation: &str, arguments: &str) -> Result<String, String> {
+        std::thread::sleep(CHANGES_HANDS);
+        let mut port = self.booted.port()?;
+        port.say(&format!(
+            "{{\"id\":77,\"op\":\"{operation}\",\"args\":{arguments}}}"
+        ))?;
+        loop {
+            let line = port.line()?;
+            if line.contains("\"id\":77") {
+                return Ok(line);
+            }
+        }
+    }
+
     /// Prints what the node knows after all scenes.
     fn show(&self, report: &mut Report) {
         for command in [
@@ -259,16 +278,24 @@ impl Stage {
     }
 }
 
-/// Switches the image on, with a configuration and a secret given from outside; its
-/// card with tags, then the one without.
+/// Switches the image on, with a configuration and a secret given from outside and a
+/// second disk plugged in; its card with tags, then the one without.
 fn power_on(
     folder: &Path,
-    image: &Image,
+    [disk, volume]: [&Path; 2],
     cables: [&Place; 2],
 ) -> Result<(Booted, [u8; 6]), String> {
     let secret = folder.join("secret");
     std::fs::write(&secret, SECRET).map_err(|error| error.to_string())?;
-    let mut machine = Machine::new("image", folder, &image.path, Loader::Bios, true)?;
+    let mut machine = Machine::new("image", folder, disk, Loader::Bios, true)?;
+    let drive = "if=none,id=given,format=raw,readonly=on,file=".to_owned();
+    machine
+        .plan
+        .words(["-drive", &(drive + &volume.display().to_string())]);
+    machine
+        .plan
+        .words(["-device", "virtio-blk-pci,drive=given"]);
+    machine.plan.may_restart();
     let mut macs = cables.map(|cable| machine.plan.nic("virtio-net-pci", &cable.socket));
     for (item, file) in [
         ("config.toml", folder.join("image.toml")),

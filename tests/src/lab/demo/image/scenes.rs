@@ -6,7 +6,8 @@ use std::time::Instant;
 use super::super::Shown;
 use super::super::talk::Side::{Carrier, Server};
 use super::super::talk::{PATIENCE, both_hear, connect, hang_up, hears, whole, word};
-use super::{MED1, Stage};
+use super::{MED1, Stage, TCP, Telephone};
+use crate::kit::actor::Actor;
 use crate::kit::router::INTERNET;
 use crate::kit::vswitch::forge::{Forgery, Target};
 use crate::kit::vswitch::frame::{ESP, carried};
@@ -14,7 +15,7 @@ use crate::kit::vswitch::frame::{ESP, carried};
 type Scene = fn(&mut Stage) -> Shown;
 
 /// Every scene, in order.
-pub const ALL: [(&str, Scene); 10] = [
+pub const ALL: [(&str, Scene); 11] = [
     ("power on to READY", ready),
     ("tunnel", tunnel),
     ("call in, tunnel to VLAN", call_in),
@@ -24,11 +25,22 @@ pub const ALL: [(&str, Scene); 10] = [
     ("112 at a full trunk", emergency),
     ("Mediation Server dead", failover),
     ("Internet cut", cut),
+    ("update, a call either side", update),
     ("outside, power-on to here", outside),
 ];
 
+/// The version the node is updated to.
+pub const NEXT: &str = "0.2.0";
+
 /// Without the first so many the others show nothing.
 pub const NEEDED: usize = 2;
+
+/// What stands in while a telephone is away.
+const MED1_SPARE: Telephone = (
+    "med1",
+    ["udp", "10.20.120.2:5999", "10.20.120.1:5066", "880"],
+);
+const TCP_SPARE: Telephone = ("tcp", ["udp", "10.30.0.3:5999", "192.0.2.1:5060", "440"]);
 
 /// Frames of the flood, and how many go at once: a card has room for them.
 const FLOOD: u16 = 1_000;
@@ -150,10 +162,7 @@ fn emergency(stage: &mut Stage) -> Shown {
 
 fn failover(stage: &mut Stage) -> Shown {
     // The first server ends: its connections break, new ones are refused.
-    let spare = stage.telephone((
-        "med1",
-        ["udp", "10.20.120.2:5999", "10.20.120.1:5066", "880"],
-    ))?;
+    let spare = stage.telephone(MED1_SPARE)?;
     drop(std::mem::replace(&mut stage.med1, spare));
     let since = Instant::now();
     let (carrier, server) = (&mut stage.udp, &mut stage.med2);
@@ -183,6 +192,53 @@ fn cut(stage: &mut Stage) -> Shown {
     let up = |said: &str| said.lines().filter(|line| line.contains(" up")).count() >= 3;
     let back = stage.until("show trunks", up)?;
     Ok(format!("private line, {shown}; back {} s", back.as_secs()))
+}
+
+/// The bundle on the plugged volume goes into the other slot, which is booted on
+/// trial and kept; a call before and one after.
+fn update(stage: &mut Stage) -> Shown {
+    let number = "+4940555100";
+    whole(&mut stage.tcp, &mut stage.med1, (Server, Carrier), number)?;
+    let since = Instant::now();
+    let version = format!("{{\"version\":\"{NEXT}\"}}");
+    let told = stage.operation("image.activate", &version)?;
+    if !told.contains("\"ok\"") {
+        return Err(told);
+    }
+    stage
+        .booted
+        .says(&format!("SBC-READY version={NEXT} slot=B"))?;
+    let took = since.elapsed().as_secs();
+    // Connections ended with the machine.
+    stage.med1 = again(stage, |stage| &mut stage.med1, MED1_SPARE, MED1)?;
+    stage.tcp = again(stage, |stage| &mut stage.tcp, TCP_SPARE, TCP)?;
+    let up = |said: &str| said.lines().filter(|line| line.contains(" up")).count() >= 3;
+    stage.until("show trunks", up)?;
+    stage.until("show mediation", |said| {
+        said.lines()
+            .any(|line| line.contains("med-1") && line.contains(" up"))
+    })?;
+    let shown = whole(&mut stage.tcp, &mut stage.med1, (Server, Carrier), number)?;
+    let slots = stage.operation("image.list", "{}")?;
+    let kept = slots
+        .split('{')
+        .any(|slot| slot.contains(NEXT) && slot.contains("good"));
+    if !kept {
+        return Err(format!("{NEXT} is not kept: {slots}"));
+    }
+    Ok(format!("{NEXT} in {took} s, kept; {shown}"))
+}
+
+/// Ends a telephone and starts it again; another stands in meanwhile.
+fn again(
+    stage: &mut Stage,
+    place: fn(&mut Stage) -> &mut Actor,
+    spare: Telephone,
+    own: Telephone,
+) -> Result<Actor, String> {
+    let spare = stage.telephone(spare)?;
+    drop(std::mem::replace(place(stage), spare));
+    stage.telephone(own)
 }
 
 fn outside(stage: &mut Stage) -> Shown {
