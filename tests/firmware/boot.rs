@@ -137,6 +137,9 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
     line.types(b"show boot\r").unwrap();
     line.waits("fence: drop all, read back, 0 links up")
         .unwrap();
+    // Whoever leaves is followed by the next, who needs the password.
+    line.types(b"exit\r").unwrap();
+    line.waits("sbc login: ").unwrap();
     let text = cold.booted.machine.console();
     assert!(!text.contains(password), "a password is never shown");
     assert_eq!(cold.left(), 0, "frames of a node without a configuration");
