@@ -18,7 +18,7 @@ use crate::lock::Lock;
 use crate::release::Release;
 use crate::tools::Tools;
 use crate::tree::Tree;
-use crate::{disk, grub, report, root, stage1, uki, verify, verity};
+use crate::{disk, grub, report, root, sbom, stage1, uki, verify, verity};
 
 /// The binary's target: named, so that programs of the build itself are not
 /// linked like it.
@@ -271,6 +271,13 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
     say("the root");
     let tree = root::tree(cache, lock, release, &binary, overlay, keys)?;
     fs::write(image.with_extension("sizes"), report::sizes(&tree)?)?;
+    say("what it is made of");
+    let packages = sbom::packages(cache, lock, &tree)?;
+    let crates = sbom::crates(repository, TARGET)?;
+    let list = sbom::spdx(release, &packages, &crates);
+    fs::write(image.with_extension("spdx.json"), list)?;
+    let texts = sbom::licences(cache, release, &packages, &crates)?;
+    fs::write(image.with_extension("licences"), texts)?;
     let parts = parts(&tools, cache, lock, release, &tree, &binary)?;
     say("the disk");
     assemble(&tools, cache, lock, release, &parts, &image)?;

@@ -280,7 +280,7 @@ fn stamp(seconds: u64) -> [u8; 4] {
 
 /// Returns year, month and day of a count of days since 1970: years begin in
 /// March, so that the odd day is the last of its year.
-fn civil(days: u64) -> (u64, u64, u64) {
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;

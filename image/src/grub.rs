@@ -101,7 +101,9 @@ fn patch_core(mut core: Vec<u8>, core_at: u64) -> Option<Vec<u8>> {
 }
 
 /// The menu. `order` names the slots, the preferred one first; a slot has
-/// `good` (blessed), a number of tries that are left, or 0.
+/// `good` (blessed), a number of tries that are left, or 0. When none has a try
+/// left, the first that holds anything is booted: a power that fails again and again
+/// must not leave a machine that never starts.
 pub const MENU: &str = "\
 set timeout=0
 load_env --file $prefix/grubenv order left_a left_b
@@ -109,6 +111,9 @@ set slot=
 for one in $order; do
   if [ -z \"$slot\" -a $one = a -a \"$left_a\" != 0 ]; then set slot=a; set left=$left_a; fi
   if [ -z \"$slot\" -a $one = b -a \"$left_b\" != 0 ]; then set slot=b; set left=$left_b; fi
+done
+for one in $order; do
+  if [ -z \"$slot\" -a -f $prefix/slot-$one.cfg ]; then set slot=$one; set left=0; fi
 done
 if [ -z \"$slot\" ]; then serial --unit=0 --speed=115200; terminal_output serial console; echo \"sbc: no slot is left to try\"; sleep 10; reboot; fi
 if [ \"$left\" = 3 ]; then set left=2

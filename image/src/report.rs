@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 
 use crate::fetch::hex;
+use crate::qcow2;
 use crate::tools::Tools;
 use crate::tree::{Content, Tree};
 
@@ -18,11 +19,13 @@ pub const PACKED_GOAL: u64 = 32_000_000;
 /// Kernel and memory disk lie in the image twice, for two loaders. This window
 /// finds the second copy, and every `zstd -d` unpacks it without being asked.
 const WINDOW: &str = "--long=27";
+/// What is shipped with an image if it was made.
+const BESIDE: [&str; 4] = ["licences", "sbcfw", "sizes", "spdx.json"];
 /// How hard a release is compressed, and how hard where only the size is asked.
 const LEVELS: [&str; 2] = ["-19", "-3"];
 
-/// Writes `IMAGE.zst` and `SHA256SUMS` beside the image; returns what was
-/// written and how large it is. With `quick`, it is compressed less.
+/// Writes `IMAGE.zst`, the disk as `.qcow2` and `SHA256SUMS` of all that is shipped
+/// beside the image; returns what was written and how large it is. With `quick`, it is compressed less.
 ///
 /// # Errors
 /// When it is over the budget, or cannot be written.
@@ -42,10 +45,15 @@ pub fn pack(tools: &Tools, image: &Path, quick: bool) -> anyhow::Result<String> 
         &to,
     ];
     tools.run("usr/bin/zstd", &words, &[])?;
-    let sums = [image, packed.as_path()].map(sum);
+    let disk = image.with_extension("qcow2");
+    qcow2::write(image, &disk)?;
     let mut text = String::new();
-    for one in sums {
-        text += &one?;
+    for one in [image, &packed, &disk] {
+        text += &sum(one)?;
+    }
+    let beside = BESIDE.map(|end| image.with_extension(end));
+    for one in beside.iter().filter(|one| one.exists()) {
+        text += &sum(one)?;
     }
     let folder = image.parent().context("an image lies in a folder")?;
     fs::write(folder.join("SHA256SUMS"), text)?;
@@ -76,7 +84,11 @@ fn sum(path: &Path) -> anyhow::Result<String> {
     Ok(format!("{}  {name}\n", hex(&Sha256::digest(&bytes))))
 }
 
-/// Returns the octets of each file of the root, the largest first, and of all.
+/// Octets of the files of the root, before they are compressed, at most.
+pub const ROOT_MAX: u64 = 40_000_000;
+
+/// Returns the octets of each file of the root, the largest first, of all, and the
+/// budget.
 ///
 /// # Errors
 /// When a file cannot be read.
@@ -95,7 +107,12 @@ pub fn sizes(tree: &Tree) -> anyhow::Result<String> {
     let lines = rows
         .iter()
         .map(|(size, path)| format!("{size:>10}  {path}\n"));
-    Ok(lines.chain([format!("{all:>10}  all\n")]).collect())
+    ensure!(
+        all <= ROOT_MAX,
+        "the root's files have {all} octets, and {ROOT_MAX} were promised"
+    );
+    let last = format!("{all:>10}  all\n{ROOT_MAX:>10}  at most\n");
+    Ok(lines.chain([last]).collect())
 }
 
 #[cfg(test)]
@@ -110,7 +127,7 @@ mod tests {
         tree.link("usr/c", "b");
         assert_eq!(
             sizes(&tree).unwrap(),
-            "        20  usr/b\n         3  usr/a\n        23  all\n"
+            "        20  usr/b\n         3  usr/a\n        23  all\n  40000000  at most\n"
         );
     }
 

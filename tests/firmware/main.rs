@@ -13,6 +13,8 @@
 mod boot;
 mod console;
 mod contents;
+mod cuts;
+mod data;
 mod tampered;
 mod tunnel;
 mod update;

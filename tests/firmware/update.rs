@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use sbc_image::fat::{Files, Form};
 use sbc_tests::kit::firmware::{BOOT, Booted, Box, Image, Loader, Port, keys};
+use sbc_tests::kit::guest::machine::Plan;
 use serde_json::{Value, json};
 
 use super::folder;
@@ -52,11 +53,17 @@ impl Node {
     }
 
     pub fn start(&self, loader: Loader) -> Booted {
+        self.start_with(loader, |_| {})
+    }
+
+    /// The same, with more in the machine.
+    pub fn start_with(&self, loader: Loader, more: impl FnOnce(&mut Plan)) -> Booted {
         let mut plan = Box::new("node", &self.folder, &self.disk, loader, false).unwrap();
         let drive = format!("if=none,id=given,format=raw,file={}", self.volume.display());
         plan.plan.words(["-drive", &drive]);
         plan.plan.words(["-device", "virtio-blk-pci,drive=given"]);
         plan.plan.may_restart();
+        more(&mut plan.plan);
         plan.start(LIFE).unwrap()
     }
 }

@@ -56,6 +56,7 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::ImageChange if flag(words, "verify") => firmware::verify(session),
         Here::ImageChange if flag(words, "rollback") => firmware::rollback(session),
         Here::ImageChange => firmware::activate(session, text(words, "version")),
+        Here::FactoryReset => firmware::reset(session, text(words, "serial")),
         Here::BootPrevious => firmware::previous(),
         Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
         Here::Ping => {

@@ -20,12 +20,11 @@ fn ask(operation: &str, arguments: &Value) -> Result<Value, String> {
 }
 
 /// The same, once the node has written down who wants it.
-fn noted(session: &mut Session, operation: &str, version: &str) -> Result<Value, String> {
-    let what = format!("{operation} {version}");
-    let note = json!({ "what": what.trim_end() });
+fn noted(session: &mut Session, operation: &str, arguments: &Value) -> Result<Value, String> {
+    let note = json!({ "what": format!("{operation} {arguments}") });
     let asked = session.client.ask("machine.note", &note);
     asked.map_err(|why| why.to_string())?;
-    ask(operation, &json!({ "version": version }))
+    ask(operation, arguments)
 }
 
 fn text<'v>(value: &'v Value, field: &str) -> &'v str {
@@ -79,13 +78,13 @@ fn of_bundle(bundle: &Value) -> String {
 
 /// Looks at the whole bundle.
 pub fn verify(session: &mut Session) -> Result<String, String> {
-    let told = noted(session, "image.verify", "")?;
+    let told = noted(session, "image.verify", &json!({}))?;
     Ok(format!("whole: {}\n", super::clean(&of_bundle(&told))))
 }
 
 /// Installs the bundle of this version.
 pub fn activate(session: &mut Session, version: &str) -> Result<String, String> {
-    let told = noted(session, "image.activate", version)?;
+    let told = noted(session, "image.activate", &json!({ "version": version }))?;
     let (slot, version) = (text(&told, "slot"), text(&told, "version"));
     Ok(super::clean(&format!(
         "{version} is in slot {slot}, signed by {}; the machine restarts with it",
@@ -95,10 +94,16 @@ pub fn activate(session: &mut Session, version: &str) -> Result<String, String> 
 
 /// Goes back to the other slot.
 pub fn rollback(session: &mut Session) -> Result<String, String> {
-    let told = noted(session, "image.rollback", "")?;
+    let told = noted(session, "image.rollback", &json!({}))?;
     let (slot, version) = (text(&told, "slot"), text(&told, "version"));
     let line = format!("the machine restarts with {version} of slot {slot}");
     Ok(super::clean(&line) + "\n")
+}
+
+/// Erases everything but the firmware.
+pub fn reset(session: &mut Session, serial: &str) -> Result<String, String> {
+    noted(session, "factory.reset", &json!({ "serial": serial }))?;
+    Ok("the machine restarts and forgets everything but its firmware\n".to_owned())
 }
 
 /// Returns the lines of the boot before this one.

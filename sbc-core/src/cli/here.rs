@@ -14,6 +14,7 @@ pub enum Here {
     Backup,
     Image,
     ImageChange,
+    FactoryReset,
     BootPrevious,
     Setup,
     Reboot,

@@ -47,6 +47,10 @@ const fn own(syntax: &'static str, act: Act, form: &'static str, help: &'static 
     row(Operational, Admin, syntax, act, form, help)
 }
 
+const fn does(syntax: &'static str, here: Here, help: &'static str) -> Row {
+    row(Operational, Admin, syntax, Act::Here(here), "", help)
+}
+
 const fn edit(syntax: &'static str, here: Here, help: &'static str) -> Row {
     row(Configuration, Admin, syntax, Act::Here(here), "", help)
 }
@@ -423,22 +427,19 @@ pub const ROWS: &[Row] = &[
         "",
         "everything a supporter wants, numbers and secrets masked",
     ),
-    own(
+    does(
         "request setup",
-        Act::Here(Here::Setup),
-        "",
+        Here::Setup,
         "the eight questions of a first boot, until the node has neighbours",
     ),
-    own(
+    does(
         "request backup",
-        Act::Here(Here::Backup),
-        "",
+        Here::Backup,
         "the configuration as text to keep elsewhere",
     ),
-    own(
+    does(
         "request secret set SECRET",
-        Act::Here(Here::SecretSet),
-        "",
+        Here::SecretSet,
         "type the value of a secret; it is not shown",
     ),
     own(
@@ -447,10 +448,9 @@ pub const ROWS: &[Row] = &[
         DONE,
         "forget a secret",
     ),
-    own(
+    does(
         "request user password USER",
-        Act::Here(Here::UserPassword),
-        "",
+        Here::UserPassword,
         "set the password of a user",
     ),
     own(
@@ -459,25 +459,26 @@ pub const ROWS: &[Row] = &[
         "",
         "our certificates",
     ),
-    own(
+    does(
         "request image (verify|activate VERSION|rollback)",
-        Act::Here(Here::ImageChange),
-        "",
+        Here::ImageChange,
         "look at a volume's bundle; install it and restart; go back",
     ),
-    own(
+    does(
         "request reboot",
-        Act::Here(Here::Reboot),
-        "",
+        Here::Reboot,
         "start the machine again; calls that are up end",
     ),
-    own(
+    does(
         "request shutdown",
-        Act::Here(Here::Shutdown),
-        "",
+        Here::Shutdown,
         "turn the machine off; calls that are up end",
     ),
-    own("request factory-reset", Later, "", "forget everything"),
+    does(
+        "request factory-reset SERIAL",
+        Here::FactoryReset,
+        "forget everything but the firmware, and restart",
+    ),
     here(
         "set cli paging (on|off)",
         Here::SetPaging,

@@ -29,6 +29,14 @@ pub fn open(partitions: &[Partition]) -> io::Result<()> {
     let found = partitions.iter().find(|one| one.name == "data");
     let found = found.ok_or_else(|| io::Error::other("there is no data partition"))?;
     mounts::data(&found.node)?;
+    folders()
+}
+
+/// Makes the folders roles write to.
+///
+/// # Errors
+/// When one cannot be made.
+pub fn folders() -> io::Result<()> {
     for folder in FOLDERS {
         fs::create_dir_all(Path::new("/data").join(folder))?;
     }

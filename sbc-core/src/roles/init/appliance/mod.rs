@@ -7,9 +7,12 @@ mod data;
 mod disks;
 mod fence;
 mod given;
+mod grow;
 mod modules;
 mod mounts;
 mod port;
+mod recovery;
+mod reset;
 mod slot;
 mod stage1;
 mod update;
@@ -30,6 +33,7 @@ use rustix::system::{RebootCommand, reboot};
 use children::Manner;
 use data::Configuration;
 use modules::Modules;
+use recovery::Keys;
 use update::Trial;
 
 use crate::ipc::Ending;
@@ -175,10 +179,11 @@ impl Machine {
             return !gives_up(self.slot, &why);
         }
         IS_READY.store(true, Ordering::SeqCst);
-        words::ready(&self.version, self.slot, &name, calls);
+        // Before it is said: who hears it may switch the machine off.
         if let Err(error) = update::bless(&disks::partitions(), self.slot) {
             words::say(&format!("the slot cannot be marked as good: {error}"));
         }
+        words::ready(&self.version, self.slot, &name, calls);
         true
     }
 }
@@ -198,9 +203,10 @@ fn start() -> Ending {
         trial: None,
         is_settled: false,
     };
+    let keys = Keys::listen();
     let slot = machine.slot.to_ascii_uppercase();
     words::say(&format!(
-        "sbc {} slot {slot}, image verified",
+        "sbc {} slot {slot}, image verified, key r = recovery",
         machine.version
     ));
     let modules = match Modules::read() {
@@ -216,11 +222,12 @@ fn start() -> Ending {
         let _said_when_mounted = modules.load(name);
     }
     if let Err(error) = close(&modules) {
+        drop(keys);
         // Links stay down; the console is all that is left.
         let why = error.to_string();
         return stay(machine, "fence", "SBC-2103", &why, Manner::Apart);
     }
-    open(&modules, machine)
+    open(&modules, machine, keys)
 }
 
 /// Says what failed. A slot on trial is left at once, any other waits for whoever
@@ -240,6 +247,9 @@ fn gives_up(letter: char, why: &str) -> bool {
         return false;
     }
     words::failed("trial", "SBC-2118", "the other slot is next");
+    if !words::keeps() && data::open(&partitions).is_ok() {
+        words::keep_log();
+    }
     if let Err(error) = update::give_up(&partitions, letter, why) {
         words::say(&format!("the loaders cannot be told: {error}"));
     }
@@ -298,17 +308,11 @@ fn close(modules: &Modules) -> io::Result<()> {
 }
 
 /// Finds the devices, the data and the configuration, and runs the node.
-fn open(modules: &Modules, mut machine: Machine) -> Ending {
+fn open(modules: &Modules, mut machine: Machine, keys: Option<Keys>) -> Ending {
     modules.load_for_devices(&mut BTreeSet::new());
     words::say(&format!("network cards {}", fence::links_there()));
     machine.trial = trial(machine.slot);
-    match data::open(&disks::partitions()) {
-        Ok(()) => {
-            machine.keeps = true;
-            words::keep_log();
-        }
-        Err(error) => words::say(&format!("data: {error}; nothing is kept")),
-    }
+    machine.keeps = keeps(keys);
     let kept = data::kept(machine.state());
     let given = if data::is_claimed(machine.state()) {
         Ok(None)
@@ -347,6 +351,42 @@ fn usable(configuration: &Configuration) -> bool {
         configuration.source
     ));
     checked.node.is_some()
+}
+
+/// Brings the data partition up: as large as its disk lets it be, emptied if
+/// somebody wished so, with a name for this machine. Returns whether it is there.
+fn keeps(keys: Option<Keys>) -> bool {
+    let partitions = disks::partitions();
+    match grow::partition(&partitions) {
+        Ok(Some(mib)) => words::say(&format!("data: the disk leaves {mib} MiB to it")),
+        Ok(None) => {}
+        Err(error) => words::say(&format!("data: it does not grow: {error}")),
+    }
+    let opened = data::open(&partitions).and_then(|()| {
+        if let Some(mut keys) = keys
+            && keys.has_r()
+            && keys.wants_reset(&reset::serial())?
+        {
+            reset::wish(&partitions)?;
+        }
+        if let Some(gone) = reset::fulfil(&partitions, Path::new("/data"))? {
+            words::say(&format!("factory reset: {gone} files are gone"));
+            data::folders()?;
+        }
+        Ok(())
+    });
+    if let Err(error) = opened {
+        words::say(&format!("data: {error}; nothing is kept"));
+        return false;
+    }
+    words::keep_log();
+    if let Err(error) = grow::filesystem(&partitions, Path::new("/data")) {
+        words::say(&format!("data: its filesystem does not grow: {error}"));
+    }
+    if let Err(error) = reset::name_machine() {
+        words::say(&format!("data: this machine has no name: {error}"));
+    }
+    true
 }
 
 /// Returns what a slot on trial lacks of what the one before had.

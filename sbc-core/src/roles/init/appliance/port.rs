@@ -19,7 +19,7 @@ const NAME: &str = "org.sbc.api.0";
 /// Where the node answers while it runs.
 pub const API: &str = "/run/sbc/console/api";
 /// Operations that are about the machine: they are answered without a node, too.
-const MACHINE: [&str; 1] = ["image."];
+const MACHINE: [&str; 2] = ["image.", "factory."];
 /// Octets of a line, at most, as on the node's socket.
 const LINE_MAX: usize = 64 * 1024;
 /// How often it is looked whether somebody listens, and whether the boot is over.

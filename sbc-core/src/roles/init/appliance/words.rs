@@ -46,6 +46,12 @@ pub fn keep_log() {
     }
 }
 
+/// Returns whether they are.
+#[must_use]
+pub fn keeps() -> bool {
+    KEEPS.load(Ordering::Relaxed)
+}
+
 /// Returns what was said last.
 #[must_use]
 pub fn last() -> String {

@@ -58,6 +58,8 @@ pub enum Refusal {
     NothingThere(char),
     #[error("type the version to be installed, {0}")]
     OtherWord(Version),
+    #[error("type the serial number of this machine, {0}")]
+    OtherSerial(String),
     #[error("there is no such operation")]
     NoOperation,
     #[error("slot {0} runs on trial, or another update is on its way")]
@@ -76,7 +78,7 @@ impl Refusal {
             Self::Changed(_) => "SBC-2115",
             Self::Boot(_) | Self::Slot { .. } => "SBC-2116",
             Self::NothingThere(_) => "SBC-2117",
-            Self::OtherWord(_) => "SBC-3002",
+            Self::OtherSerial(_) | Self::OtherWord(_) => "SBC-3002",
             Self::NoOperation => "SBC-3001",
             Self::Busy(_) => "SBC-2119",
         }

@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 use super::disks::{self, Partition};
 use super::modules::Modules;
 use super::slot::{self, Known, other};
-use super::{data, mounts, words};
+use super::{data, mounts, reset, words};
 use bundle::{Bundle, Key, Refusal};
 use install::{Place, switch};
 pub use trial::{Trial, bless, give_up, look};
@@ -39,6 +39,8 @@ const KEYS_MAX: usize = 2;
 /// The label of a volume that brings an update, and the file on it.
 const VOLUME: &str = "SBCUPDATE";
 const FILE: &str = "update.sbcfw";
+/// Operations after which the machine restarts.
+const RESTARTING: [&str; 3] = ["image.activate", "image.rollback", "factory.reset"];
 /// Octets of a question.
 const LINE_MAX: u64 = 4096;
 /// Lines of the boot before that are shown: one of a boot has a dozen.
@@ -112,7 +114,7 @@ fn talk(stream: &UnixStream) -> io::Result<()> {
         };
         let told = put(stream, &answer);
         let did = answer.get("ok").is_some();
-        if did && ["image.activate", "image.rollback"].contains(&operation) {
+        if did && RESTARTING.contains(&operation) {
             // The first process restarts the machine, cold.
             let _it_is_there = kill_process(Pid::INIT, Signal::INT);
         }
@@ -142,6 +144,10 @@ fn answer(
             activate(typed.unwrap_or_default(), says)
         }
         "image.rollback" => rollback(),
+        "factory.reset" => {
+            let typed = arguments.get("serial").and_then(Value::as_str);
+            forget_all(typed.unwrap_or_default())
+        }
         "image.previous" => Ok(json!({ "lines": previous() })),
         _ => Err(Refusal::NoOperation),
     }
@@ -252,6 +258,16 @@ fn activate(typed: &str, says: &mut dyn FnMut(&str)) -> Result<Value, Refusal> {
         }
         Ok(told)
     })
+}
+
+/// Erases everything but the firmware at the boot that follows.
+fn forget_all(typed: &str) -> Result<Value, Refusal> {
+    let serial = reset::serial();
+    if typed != serial {
+        return Err(Refusal::OtherSerial(serial));
+    }
+    reset::wish(&disks::partitions()).map_err(Refusal::Boot)?;
+    Ok(json!({ "serial": serial }))
 }
 
 /// Returns the last lines of the boot before this one; none if nothing was kept.
