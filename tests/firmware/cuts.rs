@@ -14,8 +14,8 @@ use super::update::{Node, ask, next};
 
 /// How many cuts of each kind; `SBC_CUTS` says another number.
 const CUTS: u32 = 10;
-/// A commit takes a few hundredths of a second; its cut comes before, in or after.
-const COMMIT: Duration = Duration::from_millis(300);
+/// A cut comes before, in or after a commit: within so many times what one takes.
+const COMMITS: u32 = 2;
 /// An update takes seven seconds until it restarts, and ten more to be ready.
 const UPDATE: Duration = Duration::from_secs(30);
 
@@ -62,6 +62,7 @@ fn a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one() {
     // What the last cut left: the limit before, the one asked for, whether it was
     // answered before the cut.
     let mut last: Option<(u32, u32, bool)> = None;
+    let mut span = Duration::ZERO;
     for cut in 0..=cuts() {
         let mut switch = Switch::new(&node.folder).unwrap();
         let booted = start(&node, &mut switch, "node");
@@ -80,10 +81,21 @@ fn a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one() {
         let text = booted.machine.console();
         assert!(!text.contains("SBC-FAILED"), "cut {cut}: {text}");
         let asked = 100 + cut;
+        let (limit, base) = if span.is_zero() {
+            // How long one takes here, uncut.
+            let since = Instant::now();
+            let put = json!({"toml": file_of(99), "base": base, "comment": "uncut"});
+            assert!(ask(&mut port, "config.put", &put).get("ok").is_some());
+            span = since.elapsed() * COMMITS;
+            println!("cuts come within {span:?}");
+            live(&mut port)
+        } else {
+            (limit, base)
+        };
         let put = json!({"id": "cut", "op": "config.put",
             "args": {"toml": file_of(asked), "base": base, "comment": "cut"}});
         port.say(&put.to_string()).unwrap();
-        let until = Instant::now() + moments.within(COMMIT);
+        let until = Instant::now() + moments.within(span);
         std::thread::sleep(until.saturating_duration_since(Instant::now()));
         booted.machine.cut_power();
         // What it had answered lies in the socket.
