@@ -14,6 +14,7 @@ mod certificates;
 mod commits;
 mod path;
 mod reach;
+mod shaper;
 mod stage;
 mod tunnel;
 mod undo;

@@ -4,6 +4,7 @@
 
 pub mod actor;
 pub mod firmware;
+pub mod flood;
 pub mod guest;
 pub mod knock;
 pub mod lossy;

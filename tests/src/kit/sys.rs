@@ -10,7 +10,8 @@
 use std::ffi::{CString, c_char, c_int, c_long, c_short, c_uint, c_ulong, c_void};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::path::Path;
 
 // SAFETY: the C library is linked already; these are its own declarations.
@@ -30,6 +31,9 @@ unsafe extern "C" {
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     fn poll(fds: *mut Poll, count: c_ulong, millis: c_int) -> c_int;
     fn prctl(option: c_int, ...) -> c_int;
+    fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
+    fn setfsuid(user: c_uint) -> c_int;
+    fn bind(fd: c_int, address: *const c_void, length: c_uint) -> c_int;
 }
 
 /// `struct pollfd` (`poll(2)`).
@@ -52,6 +56,9 @@ const TUNSETIFF: c_ulong = 0x4004_54ca;
 const IFF_TAP: c_short = 0x0002;
 const IFF_NO_PI: c_short = 0x1000;
 const POLLIN: c_short = 1;
+const AF_INET: c_int = 2;
+const SOCK_RAW_CLOEXEC: c_int = 0x0008_0003;
+const IPPROTO_RAW: c_int = 255;
 const PR_SET_PDEATHSIG: c_int = 1;
 
 fn checked(result: c_int) -> io::Result<c_int> {
@@ -185,4 +192,37 @@ pub fn readable(fd: RawFd, millis: c_uint) -> bool {
 pub fn end_with_parent() -> io::Result<()> {
     // SAFETY: no memory is passed; 9 is SIGKILL.
     checked(unsafe { prctl(PR_SET_PDEATHSIG, 9 as c_ulong, 0, 0, 0) }).map(drop)
+}
+
+/// Returns a socket of `user` for whole IPv4 packets between two addresses, headers
+/// and all; it hears nothing. Sockets of this thread are that user's from here on.
+///
+/// # Errors
+/// What the kernel said.
+pub fn raw_socket(user: u32, from: Ipv4Addr, to: Ipv4Addr) -> io::Result<UdpSocket> {
+    /// `struct sockaddr_in` (`ip(7)`).
+    #[repr(C)]
+    struct Address {
+        family: u16,
+        port: [u8; 2],
+        host: [u8; 4],
+        rest: [u8; 8],
+    }
+    let address = Address {
+        family: 2,
+        port: [0; 2],
+        host: from.octets(),
+        rest: [0; 8],
+    };
+    // SAFETY: no memory is passed. It answers with the user before, never a failure.
+    unsafe { setfsuid(user) };
+    // SAFETY: no memory is passed.
+    let fd = checked(unsafe { socket(AF_INET, SOCK_RAW_CLOEXEC, IPPROTO_RAW) })?;
+    // SAFETY: the kernel just gave it to us, and nobody else has it.
+    let socket = unsafe { UdpSocket::from_raw_fd(fd) };
+    let length = c_uint::try_from(size_of::<Address>()).unwrap_or_default();
+    // SAFETY: the address is as long as is said, and outlives the call.
+    checked(unsafe { bind(fd, (&raw const address).cast(), length) })?;
+    socket.connect((to, 0))?;
+    Ok(socket)
 }

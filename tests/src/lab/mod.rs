@@ -31,6 +31,7 @@ pub fn run(arguments: &[String]) -> ExitCode {
                 ExitCode::FAILURE
             }
         },
+        ["flood", rest @ ..] => crate::kit::flood::run(rest),
         ["probe", rest @ ..] => crate::kit::probe::run(rest),
         ["knock", rest @ ..] => crate::kit::knock::run(rest),
         ["lossy", rest @ ..] => crate::kit::lossy::run(rest),

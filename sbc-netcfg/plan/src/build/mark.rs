@@ -124,18 +124,20 @@ pub fn shapers(node: &Node, places: &[Place]) -> Vec<Shaper> {
     let (Some(shape), Some(place)) = (&node.qos.shape, shaped(node, places)) else {
         return Vec::new();
     };
-    let percent = |share: u64| (shape.rate / 100).saturating_mul(share).max(1);
+    // The kernel counts whole octets.
+    let octets = |bits: u64| bits / 8 * 8;
+    let percent = |share: u64| (shape.rate / 100).saturating_mul(share);
     let voice = u64::from(shape.voice.min(100));
     let rest = 100_u64.saturating_sub(voice) / 2;
     let class = |minor, share, priority| Class {
         minor,
-        rate: percent(share).max(8_000),
-        ceiling: shape.rate,
+        rate: octets(percent(share).max(8_000)),
+        ceiling: octets(shape.rate),
         priority,
     };
     Vec::from([Shaper {
         link: String::from(place.link.as_str()),
-        rate: shape.rate,
+        rate: octets(shape.rate),
         classes: Vec::from([
             class(VOICE, voice, 0),
             class(SIGNALLING, rest, 1),

@@ -271,6 +271,12 @@ impl Switch {
         self.ports.get(place.id).is_some_and(Port::is_joined)
     }
 
+    /// Returns the time since the switch was made.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.lock().since.elapsed()
+    }
+
     /// Returns each frame that entered on a VLAN so far.
     #[must_use]
     pub fn seen(&self, vlan: u16) -> Vec<Seen> {
