@@ -13,8 +13,8 @@ use crate::apply::{Failed, Hands};
 use crate::error::KernelError;
 use crate::netlink::watch::{News, Watch};
 
-/// The kernel is read this often, whatever it tells: rules and switches change
-/// without news.
+/// The kernel is read this often, whatever it tells: some switches change without
+/// news, and news may be lost.
 pub const READ_EVERY: Duration = Duration::from_secs(5);
 
 /// News come in bursts; what comes within this time is looked at together.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sbc_config::{Network, Zone};
 use sbc_netcfg::apply::Hands;
-use sbc_netcfg::guard::{Guard, NoFence, Word};
+use sbc_netcfg::guard::{Guard, NoFence, READ_EVERY, Word};
 use sbc_netcfg::listen::{Kind, open_listener};
 use sbc_plan::desired::{
     Address, Class, Desired, Link, LinkKind, Neighbour, PolicyRule, Route, Shaper, Sysctl, Way,
@@ -348,6 +348,68 @@ fn whatever_another_hand_changes_is_named_and_mended() {
             });
         }
     });
+}
+
+/// What rtnetlink's own groups do not tell of: a rule of the firewall, a switch.
+#[test]
+fn a_changed_firewall_rule_or_switch_is_news_long_before_the_next_reading() {
+    let name = "a_changed_firewall_rule_or_switch_is_news_long_before_the_next_reading";
+    let Some(_space) = Space::enter(name) else {
+        return;
+    };
+    run(async {
+        let desired = desired();
+        let mut hands = Hands::open().unwrap();
+        hands.raise(&desired).await.unwrap();
+        let mut guard = Guard::open().unwrap();
+        let nft = |words: &'static str| {
+            let done = std::process::Command::new("nft").arg(words).status();
+            assert!(done.unwrap().success(), "{words}");
+        };
+        let forward = "/proc/sys/net/ipv4/ip_forward";
+        let acts: [(&str, &dyn Fn()); 2] = [
+            ("chain input", &|| nft("flush chain inet sbc input")),
+            ("ip_forward", &|| std::fs::write(forward, "1").unwrap()),
+        ];
+        for (named, act) in acts {
+            quiet(&mut guard, &mut hands, &desired).await;
+            let since = std::time::Instant::now();
+            act();
+            assert!(guard.wait(&desired).await.is_none(), "a look is due");
+            let took = since.elapsed();
+            println!("{named}: due after {took:?}");
+            assert!(
+                took < READ_EVERY / 2,
+                "{named}: only a reading told: {took:?}"
+            );
+            let mut told = Vec::new();
+            let say = |word| told.push(word);
+            guard.look(&mut hands, &desired, say).await;
+            let broken = told.iter().find_map(|word| match word {
+                Word::Broken(drifts) => Some(drifts),
+                _ => None,
+            });
+            let drifts = broken.expect("the fence was broken");
+            let all: Vec<String> = drifts.iter().map(ToString::to_string).collect();
+            assert!(all.iter().any(|one| one.contains(named)), "{all:?}");
+            assert!(matches!(told.last(), Some(Word::Whole(_))), "{told:?}");
+        }
+    });
+}
+
+/// Looks until no news are left from what came before.
+async fn quiet(guard: &mut Guard, hands: &mut Hands, desired: &Desired) {
+    loop {
+        let since = std::time::Instant::now();
+        let word = guard.wait(desired).await;
+        if word.is_none() {
+            guard.look(hands, desired, |_| {}).await;
+            // Nobody had anything to tell for as long as the guard waits at most.
+            if since.elapsed() > READ_EVERY - Duration::from_millis(500) {
+                return;
+            }
+        }
+    }
 }
 
 #[test]

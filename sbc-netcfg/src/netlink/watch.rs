@@ -9,6 +9,7 @@ use rtnetlink::MulticastGroup;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::hint::Hints;
 use super::link::{self, LinkRow};
 use crate::error::KernelError;
 
@@ -46,6 +47,7 @@ pub struct Watch {
     news: mpsc::Receiver<News>,
     driver: JoinHandle<()>,
     reader: JoinHandle<()>,
+    hints: JoinHandle<()>,
 }
 
 impl Watch {
@@ -57,7 +59,9 @@ impl Watch {
         let (connection, _, mut messages) =
             rtnetlink::new_multicast_connection(&GROUPS).map_err(KernelError::Unreachable)?;
         let driver = tokio::spawn(connection);
+        let hints = Hints::open().map_err(KernelError::Unreachable)?;
         let (tell, news) = mpsc::channel(NEWS_MAX);
+        let hints = tokio::spawn(hints.pass_on(tell.clone()));
         let reader = tokio::spawn(async move {
             while let Some((message, _)) = messages.next().await {
                 let one = match message.payload {
@@ -73,6 +77,7 @@ impl Watch {
             news,
             driver,
             reader,
+            hints,
         })
     }
 
@@ -86,6 +91,7 @@ impl Drop for Watch {
     fn drop(&mut self) {
         self.driver.abort();
         self.reader.abort();
+        self.hints.abort();
     }
 }
 
