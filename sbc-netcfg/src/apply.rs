@@ -11,9 +11,9 @@ use sbc_plan::desired::{Connection, Desired, PolicyRule, Route, Shaper, Way};
 use sbc_plan::firewall::{Family, Table};
 use sbc_plan::{Observed, Plan, Step};
 
-use crate::error::KernelError;
-use crate::netlink::{Change, Class, NeighbourRow, Netlink, RouteRow, RuleRow};
-use crate::nft::{Language, Nft};
+use crate::error::{KernelError, NftError};
+use crate::netlink::{Change, Class, Counted, NeighbourRow, Netlink, RouteRow, RuleRow};
+use crate::nft::{Counter, Language, Nft};
 use crate::observe::{FOREIGN_TABLE, ROOT_CLASS, observe};
 use crate::sysctl;
 use restore::Back;
@@ -74,6 +74,22 @@ impl Hands {
     /// The first thing that could not be read.
     pub async fn observe(&self, desired: &Desired) -> Result<Observed, KernelError> {
         observe(&self.netlink, &self.nft, desired, &self.told).await
+    }
+
+    /// Returns all devices with what the kernel counted on them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn counted(&self) -> Result<Vec<Counted>, KernelError> {
+        self.netlink.counted().await
+    }
+
+    /// Returns every counter of the rules.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn counters(&self) -> Result<Vec<Counter>, NftError> {
+        self.nft.counters().await
     }
 
     /// Does all steps of `plan`, or none.

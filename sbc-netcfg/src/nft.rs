@@ -9,6 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use sbc_plan::observed::ObservedTable;
+use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -33,6 +34,17 @@ const PLACES: [&str; 3] = ["/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft"];
 pub enum Language {
     Json,
     Text,
+}
+
+/// A named counter of a table.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Counter {
+    pub family: String,
+    pub table: String,
+    pub name: String,
+    pub packets: u64,
+    #[serde(rename = "bytes")]
+    pub octets: u64,
 }
 
 /// Runs `nft`.
@@ -95,6 +107,14 @@ impl Nft {
             read::add_devices(&mut tables, &String::from_utf8_lossy(&text));
         }
         Ok(tables)
+    }
+
+    /// Returns every named counter.
+    ///
+    /// # Errors
+    /// How `nft` failed, or that what it printed makes no sense.
+    pub async fn counters(&self) -> Result<Vec<Counter>, NftError> {
+        read::counters(&self.run(&["-j", "list", "counters"], &[]).await?)
     }
 
     /// Returns the whole rule set as `nft` prints it in JSON.

@@ -14,6 +14,13 @@ fn command(syntax: &str, call: &str) -> String {
         .to_owned()
 }
 
+/// What only a node with its machine's network in hand can answer; the fence's tests
+/// hold those answers against their forms.
+fn is_of_network(act: Act) -> bool {
+    let of = ["interfaces.", "isolation.", "tunnels."];
+    matches!(act, Act::Ask(operation, _) if of.iter().any(|one| operation.starts_with(one)))
+}
+
 #[test]
 fn every_show_fits_eighty_columns_in_ascii_and_its_json_fits_its_schema() {
     let net = 15;
@@ -32,6 +39,13 @@ fn every_show_fits_eighty_columns_in_ascii_and_its_json_fits_its_schema() {
             continue;
         }
         let line = command(row.syntax, &call);
+        if is_of_network(row.act) {
+            let output = node.asks(&line);
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            let why = String::from_utf8(output.stderr).unwrap();
+            assert!(why.starts_with("SBC-3024: "), "{line}: {why}");
+            continue;
+        }
         let text = node.answer(&line);
         for shown in text.lines() {
             assert!(shown.len() <= 80 && shown.is_ascii(), "{line}: {shown}");

@@ -10,9 +10,9 @@ use std::time::Duration;
 use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::vswitch::frame::{Carried, UDP, carried};
 
-use crate::peer::{INTERNET, PROVIDERS};
 use crate::stage::{PATIENCE, hears, word};
 use crate::tunnel::{FILE, World};
+use sbc_tests::kit::router::{INTERNET, PROVIDERS};
 
 /// bit/s of the link, as the file says.
 const RATE: u64 = 2_000_000;

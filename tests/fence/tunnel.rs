@@ -3,9 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use sbc_core::cli::form::{misfits, schema};
+use sbc_core::cli::grammar::ROWS;
 use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::router::{INTERNET, PROVIDERS, Router, SECRET};
 use sbc_tests::kit::vswitch::frame::{ESP, carried};
+
+use serde_json::Value;
 
 use crate::stage::{Host, PATIENCE, Stage, apply_again, call, folder, meddle};
 
@@ -110,7 +114,66 @@ fn calls_pass_the_tunnel_and_nothing_is_seen_outside_but_ike_esp_and_arp() {
         assert!(history.contains(alarm), "{history}");
     }
     call(&mut world.med, &mut world.udp, "+4930555100");
+    shows(&mut world);
     world.nothing_in_clear();
+}
+
+/// Each view of the network fits eighty columns and its form, and knows what passed.
+fn shows(world: &mut World) {
+    for (operation, line) in [
+        ("tunnels.list", "show tunnels"),
+        ("interfaces.list", "show interfaces"),
+        ("isolation.list", "show isolation"),
+        ("isolation.counters", "show isolation counters"),
+        ("bandwidth.list", "show bandwidth"),
+    ] {
+        let text = world.stage.ask(line);
+        println!("> {line}\n{text}");
+        let fits = |line: &str| line.len() <= 80 && line.is_ascii();
+        assert!(text.lines().all(fits), "{text}");
+        let json = world.stage.ask(&format!("{line} | json"));
+        let value: Value = serde_json::from_str(&json).unwrap_or_else(|_| panic!("{json}"));
+        let row = ROWS
+            .iter()
+            .find(|row| row.syntax.starts_with(line))
+            .unwrap();
+        let odd = misfits(&schema(operation, row.form), &value);
+        assert!(odd.is_empty(), "{line}: {odd:?}");
+        let more = |value: &Value| value.as_u64().unwrap_or(0) > 0;
+        match operation {
+            "tunnels.list" => {
+                assert_eq!(value[0]["state"], "up", "{text}");
+                assert!(more(&value[0]["packets_in"]) && more(&value[0]["rekey_secs"]));
+            }
+            "interfaces.list" => {
+                let rows = value.as_array().unwrap();
+                let voice = rows.iter().find(|row| row["name"] == "voice").unwrap();
+                assert_eq!(voice["addresses"][0], "10.20.120.1/29");
+                assert!(more(&voice["packets_in"]) && more(&voice["octets_out"]));
+            }
+            "isolation.list" => {
+                assert_eq!(value["fence"], "whole");
+                let rules = value["rules"].as_array().unwrap();
+                let gre = rules.iter().find(|row| {
+                    let rule = row["rule"].as_str().unwrap();
+                    rule.contains("ipsec missing") && rule.contains("drop")
+                });
+                assert!(gre.is_some(), "GRE in clear is dropped");
+                assert!(rules.iter().any(|row| more(&row["packets"])));
+            }
+            "bandwidth.list" => {
+                assert_eq!(value[0]["call_bits"], 111_200);
+                assert!(!value[0]["sent_bits"].is_null());
+            }
+            _ => assert!(
+                value
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|row| more(&row["packets"]))
+            ),
+        }
+    }
 }
 
 #[test]

@@ -218,6 +218,7 @@ register! {
     NO_NETWORK 3019 "SBC-3019" Error "the network cannot be set up";
     WRONG_PASSWORD 3020 "SBC-3020" Error "wrong user or password";
     LINE_LOCKED 3021 "SBC-3021" Error "the line is locked";
+    NOT_IN_HAND 3024 "SBC-3024" Error "the network is not in the node's hands";
     CLAIMED 3022 "SBC-3022" Error "the node has an owner";
     FOREIGN_MACHINE 3023 "SBC-3023" Error "the machine is not the node's own";
 }

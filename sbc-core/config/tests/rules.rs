@@ -167,7 +167,7 @@ fn a_private_outer_address_needs_nat_traversal() {
         );
     }
     let v6 = format!("{SMALL}{TUNNEL}").replace("198.51.100.20", "fd00::9");
-    assert_eq!(codes(&v6), ["SBC-0304"]);
+    assert_eq!(codes(&v6), ["SBC-0304", "SBC-0901"]);
     for remote in [
         "100.63.255.255",
         "100.128.0.1",

@@ -16,6 +16,7 @@ pub mod form;
 pub mod grammar;
 mod here;
 pub mod login;
+mod network;
 mod packets;
 mod pager;
 mod pipe;

@@ -181,11 +181,11 @@ pub fn held(value: &Value) -> String {
         .collect()
 }
 
-fn text(value: &Value, field: &str) -> String {
+pub(super) fn text(value: &Value, field: &str) -> String {
     printable(value.get(field).and_then(Value::as_str).unwrap_or_default())
 }
 
-fn number(value: &Value, field: &str) -> u64 {
+pub(super) fn number(value: &Value, field: &str) -> u64 {
     value.get(field).and_then(Value::as_u64).unwrap_or(0)
 }
 
@@ -503,7 +503,7 @@ pub fn messages(value: &Value) -> String {
     out
 }
 
-fn short(text: &str, width: usize) -> String {
+pub(super) fn short(text: &str, width: usize) -> String {
     let clean = printable(text);
     if clean.len() <= width {
         return clean;
@@ -512,7 +512,7 @@ fn short(text: &str, width: usize) -> String {
     format!("{head}~")
 }
 
-fn time(secs: u64) -> String {
+pub(super) fn time(secs: u64) -> String {
     let (hours, minutes, secs) = (secs / 3600, secs / 60 % 60, secs % 60);
     if hours >= 100 {
         return format!("{}d {:02}h", hours / 24, hours % 24);

@@ -7,6 +7,7 @@ mod heap;
 pub mod init;
 mod journal;
 mod netcfg;
+mod pages;
 pub mod relay;
 pub mod signal;
 
@@ -28,10 +29,10 @@ pub enum Role {
 
 /// One row for each role: whom it talks to besides `init`.
 pub const TABLE: [(Role, &str, &[Role]); 4] = [
-    (Role::Netcfg, "netcfg", &[]),
+    (Role::Netcfg, "netcfg", &[Role::Console]),
     (Role::Signal, "signal", &[Role::Relay, Role::Console]),
     (Role::Relay, "relay", &[Role::Signal]),
-    (Role::Console, "console", &[Role::Signal]),
+    (Role::Console, "console", &[Role::Signal, Role::Netcfg]),
 ];
 
 impl Role {

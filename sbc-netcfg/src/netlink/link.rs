@@ -78,7 +78,43 @@ pub struct LinkRow {
     pub silent_v6: bool,
 }
 
+/// What the kernel counted on a device since it was made.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counts {
+    pub packets_in: u64,
+    pub octets_in: u64,
+    pub packets_out: u64,
+    pub octets_out: u64,
+    pub dropped_in: u64,
+    pub dropped_out: u64,
+    pub errors_in: u64,
+    pub errors_out: u64,
+}
+
+/// A device with its counters.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Counted {
+    pub row: LinkRow,
+    pub counts: Counts,
+}
+
 impl Netlink {
+    /// Returns all devices with their counters.
+    ///
+    /// # Errors
+    /// When the kernel does not show them.
+    pub async fn counted(&self) -> Result<Vec<Counted>, KernelError> {
+        let ask = RouteNetlinkMessage::GetLink(LinkMessage::default());
+        let rows = self.dump("list of devices", ask).await?;
+        let counted = |message: &RouteNetlinkMessage| {
+            Some(Counted {
+                row: row(message)?,
+                counts: counts(message),
+            })
+        };
+        Ok(rows.iter().filter_map(counted).collect())
+    }
+
     /// Returns all devices.
     ///
     /// # Errors
@@ -227,6 +263,29 @@ impl Netlink {
         let message = RouteNetlinkMessage::SetLink(message);
         self.act(what, message, 0).await
     }
+}
+
+fn counts(message: &RouteNetlinkMessage) -> Counts {
+    let RouteNetlinkMessage::NewLink(link) = message else {
+        return Counts::default();
+    };
+    let found = link
+        .attributes
+        .iter()
+        .find_map(|attribute| match attribute {
+            LinkAttribute::Stats64(stats) => Some(stats),
+            _ => None,
+        });
+    found.map_or_else(Counts::default, |stats| Counts {
+        packets_in: stats.rx_packets,
+        octets_in: stats.rx_bytes,
+        packets_out: stats.tx_packets,
+        octets_out: stats.tx_bytes,
+        dropped_in: stats.rx_dropped,
+        dropped_out: stats.tx_dropped,
+        errors_in: stats.rx_errors,
+        errors_out: stats.tx_errors,
+    })
 }
 
 /// Returns the device a message tells of, if it tells of one.

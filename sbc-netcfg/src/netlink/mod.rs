@@ -2,6 +2,7 @@
 //! messages (RFC 3549 §2), answers come back whole or as an error.
 
 mod address;
+mod hint;
 mod link;
 mod neighbour;
 mod qdisc;
@@ -10,7 +11,7 @@ mod rule;
 pub mod watch;
 
 pub use address::AddressRow;
-pub use link::{Gre, Kind, LinkRow};
+pub use link::{Counted, Counts, Gre, Kind, LinkRow};
 pub use neighbour::NeighbourRow;
 pub use qdisc::{Class, QdiscRow};
 pub use route::RouteRow;

@@ -9,6 +9,7 @@ use sbc_plan::observed::{ObservedChain, ObservedRule, ObservedTable};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::Counter;
 use crate::error::NftError;
 
 #[derive(Deserialize)]
@@ -124,6 +125,24 @@ pub fn tables(listing: &[u8]) -> Result<Vec<ObservedTable>, NftError> {
         take(&mut tables, object)?;
     }
     Ok(tables)
+}
+
+/// Returns the named counters of a listing.
+///
+/// # Errors
+/// When it makes no sense.
+pub fn counters(listing: &[u8]) -> Result<Vec<Counter>, NftError> {
+    #[derive(Deserialize)]
+    struct Counters {
+        nftables: Vec<One>,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        counter: Option<Counter>,
+    }
+    let listing: Counters = serde_json::from_slice(listing).map_err(NftError::Unreadable)?;
+    let all = listing.nftables.into_iter();
+    Ok(all.filter_map(|one| one.counter).collect())
 }
 
 fn take(tables: &mut Vec<ObservedTable>, object: Object) -> Result<(), NftError> {

@@ -337,6 +337,9 @@ pub struct ChildState {
     pub spi_out: String,
     #[serde(default)]
     pub encr_alg: String,
+    /// Seconds until new keys are agreed.
+    #[serde(default)]
+    pub rekey_time: Option<u64>,
     #[serde(default)]
     pub bytes_in: u64,
     #[serde(default)]

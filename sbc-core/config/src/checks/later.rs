@@ -17,6 +17,7 @@ use crate::report::{Problem, Report, Span};
 /// The checks of what this image cannot, and of shaped links.
 pub const CHECKS: &[Check] = &[
     remote,
+    outer,
     ports,
     server_port,
     srtp,
@@ -65,6 +66,18 @@ fn remote(draft: &Draft<'_>, report: &mut Report) {
                 format!("{}: {what} not in this image", trunk.title()),
                 help,
             ));
+        }
+    }
+}
+
+/// The kernel's GRE over IPv6 is another device, which this image does not make.
+fn outer(draft: &Draft<'_>, report: &mut Report) {
+    for tunnel in draft.tunnels.active() {
+        let remote = tunnel.table.remote.get();
+        if let Some(remote) = remote.filter(|remote| remote.value.is_ipv6()) {
+            let message = format!("tunnel {}: GRE over IPv6 is not in this image", tunnel.name);
+            let help = "write the IPv4 address of the far end";
+            report.add(later(&remote.span, message, help));
         }
     }
 }

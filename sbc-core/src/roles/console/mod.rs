@@ -13,6 +13,7 @@ mod later;
 mod log;
 mod login;
 mod machine;
+mod network;
 mod operations;
 mod room;
 mod secrets;
@@ -169,12 +170,15 @@ async fn watch(room: Rc<Room>) {
 }
 
 fn introduce(room: &Rc<Room>, name: Neighbour, end: OwnedFd) {
-    if name == Neighbour::Signal
-        && let Ok(Ok(signal)) = Signal::new(end).map(Signal::registered)
-    {
-        let signal = Rc::new(signal);
-        room.signal.replace(Some(Rc::clone(&signal)));
-        tokio::task::spawn_local(hear(Rc::clone(room), signal));
+    let place = match name {
+        Neighbour::Signal => &room.signal,
+        Neighbour::Netcfg => &room.netcfg,
+        Neighbour::Relay | Neighbour::Console => return,
+    };
+    if let Ok(Ok(other)) = Signal::new(end).map(Signal::registered) {
+        let other = Rc::new(other);
+        place.replace(Some(Rc::clone(&other)));
+        tokio::task::spawn_local(hear(Rc::clone(room), other));
     }
 }
 

@@ -199,6 +199,19 @@ async fn act(
         "config.check" => check(room).await,
         "peers.ask" => ask_peer(room, text("peer")).await,
         _ if operation.starts_with("config.") => config(room, caller, operation, arguments).await,
+        "tunnels.list" => {
+            let asked = arguments.get("tunnel").and_then(Value::as_str);
+            room.netcfg(operation, arguments)
+                .await
+                .and_then(|all| one_of(all, asked))
+        }
+        "interfaces.list" | "isolation.list" | "isolation.counters" => {
+            room.netcfg(operation, arguments).await
+        }
+        "bandwidth.list" => {
+            let trunk = arguments.get("trunk").and_then(Value::as_str);
+            super::network::bandwidth(room, trunk).await
+        }
         "calls.show" => room
             .signal(operation, arguments)
             .await
@@ -217,6 +230,17 @@ fn boot() -> Value {
 fn done(done: Result<(), (&'static str, String)>, word: &str) -> Answered {
     done.map(|()| json!({ "done": word }))
         .map_err(|(code, why)| no(code, why))
+}
+
+/// Returns the tunnel of that name, or all.
+fn one_of(all: Value, name: Option<&str>) -> Answered {
+    let Some(name) = name else { return Ok(all) };
+    let rows = all.as_array().into_iter().flatten();
+    let found: Vec<&Value> = rows.filter(|row| row["name"] == name).collect();
+    if found.is_empty() {
+        return Err(no("SBC-3003", format!("there is no tunnel {name}")));
+    }
+    Ok(json!(found))
 }
 
 /// Messages hold whole numbers: they are for those who may reveal.

@@ -34,6 +34,8 @@ const COMMITS_WITHIN: Duration = Duration::from_secs(60);
 /// What is shared.
 pub struct Room {
     pub signal: RefCell<Option<Rc<AsyncFd<Signal>>>>,
+    /// Where the network is in the node's hands; it takes the same questions.
+    pub netcfg: RefCell<Option<Rc<AsyncFd<Signal>>>>,
     pub control: AsyncFd<Control>,
     pub asked: RefCell<BTreeMap<u64, Asked>>,
     next: Cell<u64>,
@@ -95,6 +97,7 @@ impl Room {
         let audit = Audit::open(state.as_ref().map(|state| state.join("audit.jsonl")));
         Self {
             signal: RefCell::new(None),
+            netcfg: RefCell::new(None),
             control,
             asked: RefCell::default(),
             next: Cell::new(0),
@@ -177,17 +180,38 @@ impl Room {
     pub async fn signal(&self, operation: &str, arguments: &Map<String, Value>) -> Answered {
         let signal = self.signal.borrow().clone();
         let signal = signal.ok_or_else(|| no("SBC-3007", "the signal role is away"))?;
+        self.ask(&signal, "signal", operation, arguments).await
+    }
+
+    /// Asks `netcfg`.
+    pub async fn netcfg(&self, operation: &str, arguments: &Map<String, Value>) -> Answered {
+        if std::env::var_os(super::NETWORK).is_none() {
+            let why = "the network of this machine is not in the node's hands";
+            return Err(no("SBC-3024", why));
+        }
+        let netcfg = self.netcfg.borrow().clone();
+        let netcfg = netcfg.ok_or_else(|| no("SBC-3007", "the network role is away"))?;
+        self.ask(&netcfg, "network", operation, arguments).await
+    }
+
+    async fn ask(
+        &self,
+        role: &AsyncFd<Signal>,
+        who: &str,
+        operation: &str,
+        arguments: &Map<String, Value>,
+    ) -> Answered {
         let (id, answer) = self.wait();
         let word = ToSignal::Ask {
             id,
             operation: operation.to_owned(),
             arguments: Value::Object(arguments.clone()).to_string(),
         };
-        if signal.get_ref().send(&word, &[]).is_err() {
+        if role.get_ref().send(&word, &[]).is_err() {
             self.asked.borrow_mut().remove(&id);
-            return Err(no("SBC-3007", "the signal role is away"));
+            return Err(no("SBC-3007", format!("the {who} role is away")));
         }
-        self.answered(id, answer, "signal", ANSWERS_WITHIN).await
+        self.answered(id, answer, who, ANSWERS_WITHIN).await
     }
 
     /// Says something to `init`, and waits for room.

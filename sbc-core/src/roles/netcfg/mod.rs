@@ -2,6 +2,7 @@
 //! for come in; the fence, tunnels and listening sockets go out. It alone may
 //! change the network, and it does nothing but what the plan says.
 
+mod questions;
 mod sockets;
 mod standing;
 mod tunnels;
@@ -15,7 +16,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use super::briefing::{self, Briefing, Control};
-use crate::ipc::{Broken, FromChild, ToChild};
+use crate::ipc::{Broken, FromChild, Neighbour, ToChild};
+use questions::Shared;
 
 /// Orders that wait: `init` gives one and waits for what became of it; another of
 /// a restart may meet it.
@@ -74,11 +76,21 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     let (orders, inbox) = mpsc::channel(ORDERS_MAX);
     let open = briefing.listeners.into_iter();
     let open = open.filter_map(|(name, socket)| Some((name, socket?)));
-    let work = work::Work::begin(voice.clone(), open.collect())?;
+    let board = Shared::default();
+    for (name, end) in briefing.neighbours {
+        introduce(&board, name, end);
+    }
+    let work = work::Work::begin(voice.clone(), open.collect(), Rc::clone(&board))?;
     let work = tokio::task::spawn_local(work.go_on(inbox));
     tokio::select! {
         done = work => done?,
-        done = obey(&control, &voice, &orders) => done,
+        done = obey(&control, &voice, &orders, &board) => done,
+    }
+}
+
+fn introduce(board: &Shared, name: Neighbour, end: OwnedFd) {
+    if name == Neighbour::Console {
+        tokio::task::spawn_local(questions::answer(Rc::clone(board), end));
     }
 }
 
@@ -88,6 +100,7 @@ async fn obey(
     control: &AsyncFd<Control>,
     voice: &Voice,
     orders: &mpsc::Sender<Order>,
+    board: &Shared,
 ) -> anyhow::Result<()> {
     let mut scratch = Vec::new();
     loop {
@@ -98,6 +111,11 @@ async fn obey(
                 let order = order(id, secrets, descriptors)?;
                 if orders.try_send(order).is_err() {
                     anyhow::bail!("orders come faster than they can be done");
+                }
+            }
+            ToChild::Neighbour(name) => {
+                for end in descriptors {
+                    introduce(board, name, end);
                 }
             }
             ToChild::Stop => return Ok(()),

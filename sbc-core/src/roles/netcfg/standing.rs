@@ -23,6 +23,11 @@ pub struct Told {
 }
 
 impl Told {
+    /// Returns the network as it was told last.
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
     /// Returns the network, if it changed since the last time.
     pub fn take(&mut self) -> Option<Network> {
         std::mem::take(&mut self.changed).then(|| self.network.clone())

@@ -8,10 +8,12 @@ use sbc_config::Node;
 use sbc_netcfg::apply::Hands;
 use sbc_netcfg::guard::{Guard, chain};
 use sbc_netcfg::ports;
+use sbc_netcfg::vpn::Event;
 use sbc_plan::{Desired, Fence, Users, desired};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::questions::Shared;
 use super::sockets::Sockets;
 use super::standing::{Told, cut};
 use super::tunnels::Tunnels;
@@ -39,6 +41,8 @@ pub struct Work {
     tunnels: Tunnels,
     told: Told,
     live: Option<Live>,
+    /// For those who answer questions.
+    board: Shared,
 }
 
 impl Work {
@@ -46,7 +50,11 @@ impl Work {
     ///
     /// # Errors
     /// When the kernel gives no way to its tables.
-    pub fn begin(voice: Voice, open: Vec<(ListenerName, OwnedFd)>) -> anyhow::Result<Self> {
+    pub fn begin(
+        voice: Voice,
+        open: Vec<(ListenerName, OwnedFd)>,
+        board: Shared,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             voice,
             hands: Hands::open()?,
@@ -55,6 +63,7 @@ impl Work {
             tunnels: Tunnels::default(),
             told: Told::default(),
             live: None,
+            board,
         })
     }
 
@@ -79,6 +88,7 @@ impl Work {
                 },
                 event = self.tunnels.next() => {
                     if let Some(event) = event {
+                        self.pin(&event);
                         self.told.note(event);
                     }
                 }
@@ -103,7 +113,18 @@ impl Work {
         self.guard.look(&mut self.hands, desired, say).await;
     }
 
+    /// Keeps on the board what charon showed.
+    fn pin(&self, event: &Event) {
+        let mut board = self.board.borrow_mut();
+        match event {
+            Event::State(state) => board.vpn = state.clone(),
+            Event::Down(name) => *board.downs.entry(name.clone()).or_default() += 1,
+            _ => {}
+        }
+    }
+
     fn tell(&mut self) {
+        self.board.borrow_mut().network = self.told.network().clone();
         tell(&mut self.told, &self.voice);
     }
 
@@ -123,6 +144,7 @@ impl Work {
                     opened = opened.len(),
                     "the fence stands"
                 );
+                self.board.borrow_mut().desired = desired.clone();
                 self.live = Some(Live { desired, id });
                 None
             }

@@ -10,9 +10,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use crate::ipc::{Broken, Channel, ToConsole, ToSignal};
-
-/// Octets of an answer in one packet; the rest follows.
-const PAGE: usize = 48 * 1024;
+use crate::roles::pages::pages;
 
 /// Packets that wait for a console that reads slowly; an answer over it is cut,
 /// and the console says so.
@@ -56,28 +54,6 @@ pub async fn answer(desk: Rc<Desk>, end: OwnedFd) {
             }
         }
     }
-}
-
-fn pages(id: u64, text: &str) -> impl Iterator<Item = ToConsole> + '_ {
-    let mut rest = text;
-    let mut done = false;
-    std::iter::from_fn(move || {
-        if done {
-            return None;
-        }
-        let mut cut = PAGE.min(rest.len());
-        while !rest.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        let (page, after) = rest.split_at(cut);
-        rest = after;
-        done = rest.is_empty();
-        Some(ToConsole::Answer {
-            id,
-            page: page.to_owned(),
-            last: done,
-        })
-    })
 }
 
 /// Returns `{"ok": …}` or `{"error": …}`.
