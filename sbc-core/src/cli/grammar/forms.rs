@@ -1,4 +1,7 @@
-//! The forms of the longer answers, in the notation of [`crate::cli::form`].
+//! What rows of the tree are made of: the forms of the longer answers, in the notation
+//! of [`crate::cli::form`], and the row itself.
+
+use super::{Act, Mode, Role, Row};
 
 pub(super) const CALLS: &str =
     "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b silent:s}]";
@@ -13,3 +16,22 @@ pub(super) const DONE: &str = "{done:s}";
 pub(super) const REVISIONS: &str =
     "[{revision:n hash:s author:s channel:s time:n comment:s confirmed:b live:b}]";
 pub(super) const LIVE: &str = "{revision:n}";
+
+/// Returns a row.
+pub(super) const fn row(
+    mode: Mode,
+    role: Role,
+    syntax: &'static str,
+    act: Act,
+    form: &'static str,
+    help: &'static str,
+) -> Row {
+    Row {
+        mode,
+        role,
+        syntax,
+        help,
+        act,
+        form,
+    }
+}

@@ -7,28 +7,10 @@ use super::super::table as views;
 use super::Act::{self, Ask, Later};
 use super::Mode::{Configuration, Operational};
 use super::Role::{Admin, Monitor, Operator};
+use super::Row;
 use super::forms::{
-    BANDWIDTH, CALLS, DONE, INTERFACES, ISOLATION, LADDER, LIVE, PEERS, REVISIONS, TUNNELS,
+    BANDWIDTH, CALLS, DONE, INTERFACES, ISOLATION, LADDER, LIVE, PEERS, REVISIONS, TUNNELS, row,
 };
-use super::{Mode, Role, Row};
-
-const fn row(
-    mode: Mode,
-    role: Role,
-    syntax: &'static str,
-    act: Act,
-    form: &'static str,
-    help: &'static str,
-) -> Row {
-    Row {
-        mode,
-        role,
-        syntax,
-        help,
-        act,
-        form,
-    }
-}
 
 const fn see(syntax: &'static str, act: Act, form: &'static str, help: &'static str) -> Row {
     row(Operational, Monitor, syntax, act, form, help)
