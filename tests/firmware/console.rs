@@ -248,8 +248,19 @@ fn a_newcomer_at_the_serial_port_reaches_the_first_call_by_pasted_lines() {
     line.types(b"commit confirmed 5\rconfirm\r").unwrap();
     line.waits("kept; boot uses it").unwrap();
     stage.neighbours.as_mut().unwrap().call();
-    line.types(b"exit\rshow call history\r").unwrap();
-    line.waits("itsp-a").unwrap();
+    // Its record is written a moment after its end.
+    line.types(b"exit\r").unwrap();
+    let since = Instant::now();
+    loop {
+        line.types(b"show call history | match itsp-a | count\r")
+            .unwrap();
+        line.waits("count\r\n").unwrap();
+        let (said, _) = line.waits(" lines\r\n").unwrap();
+        if !said.starts_with("0 ") {
+            break;
+        }
+        assert!(since.elapsed() < PATIENCE, "the call is not in the history");
+    }
 }
 
 #[test]
