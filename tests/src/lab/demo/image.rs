@@ -258,11 +258,13 @@ impl Stage {
         for command in [
             "show trunks",
             "show mediation",
+            "show tunnels",
+            "show isolation counters",
             "show call 1",
             "show counters",
         ] {
             let said = self.ask(command);
-            let moved: String = if command == "show counters" {
+            let moved: String = if command.ends_with("counters") {
                 let lines = said.lines().filter(|line| !line.ends_with(" 0"));
                 lines.map(|line| format!("{line}\n")).collect()
             } else {
