@@ -47,8 +47,9 @@ pub fn key(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
 
 /// The label of a volume that brings a bundle, and the bundle's name on it.
 const VOLUME: (&str, &str) = ("SBCUPDATE", "update.sbcfw");
-/// Octets of a volume beside its bundle; a FAT32 volume has 40 MB at least.
+/// Octets of a volume beside its bundle, and at least: FAT32 wants clusters.
 const VOLUME_MORE: usize = 48 << 20;
+const VOLUME_MIN: usize = 96 << 20;
 
 /// Returns a volume with the bundle on it, to be plugged into a node.
 ///
@@ -57,7 +58,9 @@ const VOLUME_MORE: usize = 48 << 20;
 pub fn volume(bundle: &[u8]) -> anyhow::Result<Vec<u8>> {
     let (label, name) = VOLUME;
     let form = fat::Form {
-        size: (bundle.len() + VOLUME_MORE).next_multiple_of(1 << 20),
+        size: (bundle.len() + VOLUME_MORE)
+            .next_multiple_of(1 << 20)
+            .max(VOLUME_MIN),
         label,
         serial: 1,
         time: TIME,
