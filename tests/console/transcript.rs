@@ -29,7 +29,7 @@ top
 exit
 show call 17
 show interfaces
-explain 3009
+explain 3024
 help explain
 exit
 ";

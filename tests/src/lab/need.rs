@@ -196,7 +196,8 @@ mod tests {
                 "ovmf",
                 "zstd",
                 "sip-tester",
-                "nftables"
+                "nftables",
+                "openssl"
             ]
         );
     }
