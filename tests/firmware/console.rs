@@ -180,6 +180,9 @@ fn leaves_the_questions(line: &mut Line<'_>) {
 #[test]
 fn a_newcomer_at_the_serial_port_reaches_the_first_call_by_the_questions_alone() {
     let name = "a_newcomer_at_the_serial_port_reaches_the_first_call_by_the_questions_alone";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
     let Some(mut stage) = boot(name, true) else {
         return;
     };
