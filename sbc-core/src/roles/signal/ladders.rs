@@ -13,8 +13,12 @@ use sbc_sip::wire::{Received, StartLine, datagram};
 /// Octets of all ladders: the messages of some thousand calls.
 const OCTETS_MAX: usize = 8 * 1024 * 1024;
 
-/// Each message counts this much besides its own octets.
-const RUNG: usize = 64;
+/// What the allocator adds to each text.
+const CHUNK: usize = 16;
+
+/// Each call counts this much besides its messages and texts: itself, its place in
+/// the map, and what the allocator adds to each of its texts.
+const CALL: usize = size_of::<Kept>() + 192;
 
 /// The ladders by call, the oldest first.
 #[derive(Debug, Default)]
@@ -37,6 +41,23 @@ struct Kept {
     diagnosis: String,
 }
 
+impl Kept {
+    /// Octets of its messages, and of the room there is for more of them.
+    fn messages(&self) -> usize {
+        let texts = self.said.iter().map(|said| CHUNK + said.text.len());
+        self.said.capacity() * size_of::<Said>() + texts.sum::<usize>()
+    }
+
+    /// Octets of its texts.
+    fn texts(&self) -> usize {
+        let parties = self.peers.iter();
+        let parties: usize = parties
+            .map(|party| party.name.len() + party.place.len())
+            .sum();
+        self.id.len() + self.end.len() + self.diagnosis.len() + parties
+    }
+}
+
 /// One message of a call.
 #[derive(Debug)]
 struct Said {
@@ -49,9 +70,14 @@ struct Said {
 impl Ladders {
     /// Adds a message of a call.
     pub fn add(&mut self, now: Instant, step: &Step) {
-        let kept = self.calls.entry(step.call).or_insert_with(|| Kept {
-            began: now,
-            ..Kept::default()
+        let all = &mut self.octets;
+        let kept = self.calls.entry(step.call).or_insert_with(|| {
+            *all += CALL;
+            Kept {
+                began: now,
+                octets: CALL,
+                ..Kept::default()
+            }
         });
         if kept.said.len() >= RUNGS_MAX {
             kept.more = kept.more.saturating_add(1);
@@ -63,15 +89,16 @@ impl Ladders {
             Some(frame) => [frame.head().as_bytes(), frame.body()].concat().into(),
             None => Box::from(step.bytes.as_ref()),
         };
-        let octets = RUNG + text.len();
-        kept.octets += octets;
-        self.octets += octets;
+        let (mut octets, room) = (CHUNK + text.len(), kept.said.capacity());
         kept.said.push(Said {
             at: now.saturating_sub(kept.began),
             side: step.side,
             ours: step.ours,
             text,
         });
+        octets += (kept.said.capacity() - room) * size_of::<Said>();
+        kept.octets += octets;
+        self.octets += octets;
         self.make_room(step.call);
     }
 
@@ -92,6 +119,7 @@ impl Ladders {
                 party.place.clone_from(transport);
             }
         }
+        self.weigh(record.call);
     }
 
     /// Names the call and its peers, for a ladder of a call that lasts.
@@ -101,6 +129,18 @@ impl Ladders {
             kept.peers = peers;
             kept.diagnosis = diagnosis;
         }
+        self.weigh(call);
+    }
+
+    /// Counts the texts of a call, which have changed.
+    fn weigh(&mut self, call: u32) {
+        let Some(kept) = self.calls.get_mut(&call) else {
+            return;
+        };
+        let octets = CALL + kept.messages() + kept.texts();
+        self.octets = self.octets.saturating_sub(kept.octets) + octets;
+        kept.octets = octets;
+        self.make_room(call);
     }
 
     /// Returns the ladder of a call, if it is still kept.
@@ -155,4 +195,54 @@ fn rung(said: &Said) -> Option<Rung> {
         note,
         message: String::from_utf8_lossy(&said.text).into_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ladders_of_short_calls_take_no_more_than_those_of_long_ones() {
+        let mut ladders = Ladders::default();
+        for call in 0..200_000 {
+            let bytes = "BYE sip:a@b SIP/2.0\r\n\r\n".into();
+            let (side, ours, frame) = (Side::A, true, None);
+            let step = Step {
+                call,
+                side,
+                ours,
+                frame,
+                bytes,
+            };
+            ladders.add(Instant::default(), &step);
+        }
+        // What the allocator is asked for at least: the calls and their messages.
+        let each = size_of::<Kept>() + size_of::<Said>() + 24;
+        let taken = ladders.calls.len() * each;
+        assert!(ladders.evicted > 0);
+        assert!(taken <= OCTETS_MAX, "{taken}");
+        let counted: usize = ladders.calls.values().map(|kept| kept.octets).sum();
+        assert_eq!(counted, ladders.octets);
+    }
+
+    #[test]
+    fn the_texts_of_a_call_count_and_count_once() {
+        let mut ladders = Ladders::default();
+        let bytes: bytes::Bytes = "BYE sip:a@b SIP/2.0\r\n\r\n".into();
+        let (call, side, ours, frame) = (7, Side::A, true, None);
+        let step = Step {
+            call,
+            side,
+            ours,
+            frame,
+            bytes,
+        };
+        ladders.add(Instant::default(), &step);
+        let before = ladders.octets;
+        for _ in 0..3 {
+            let peers = [Party::default(), Party::default()];
+            ladders.describe(call, "twelve chars", peers, "eight ch".into());
+        }
+        assert_eq!(ladders.octets, before + 20);
+    }
 }
