@@ -61,7 +61,7 @@ fn each_role_has_its_user_no_capability_and_a_filter_and_its_calls_outlive_it() 
         "--state",
         &state,
     ];
-    let stage = Stage::at(folder.clone(), &words);
+    let stage = Stage::at(folder.clone(), (&[], &words));
     let mut carrier = stage.phone("itsp", "udp", CARRIER, TO_CARRIER);
     let mut server = stage.phone("med1", "tcp", SERVER, TO_SERVER);
     let (ours, theirs) = connect(&mut carrier, &mut server, "+49691231001");

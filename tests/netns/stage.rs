@@ -63,6 +63,11 @@ impl Stage {
     /// Sets the stage of `test`, or reports it as skipped on a machine that lets
     /// us make no namespaces.
     pub fn set(test: &str) -> Option<Self> {
+        Self::set_with(test, &[])
+    }
+
+    /// The same, with variables of the node's environment.
+    pub fn set_with(test: &str, variables: &[&str]) -> Option<Self> {
         if !demo::may_make_namespaces() {
             sbc_tests::skip(test, "this machine lets us make no network namespaces");
             return None;
@@ -72,11 +77,12 @@ impl Stage {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(short);
         // What an earlier run left would be read as this one's.
         let _none = std::fs::remove_dir_all(&folder);
-        Some(Self::at(folder, &[]))
+        Some(Self::at(folder, (variables, &[])))
     }
 
-    /// Sets the stage with its files in `folder` and more words for the node.
-    pub fn at(folder: PathBuf, words: &[&str]) -> Self {
+    /// Sets the stage with its files in `folder`, and with variables and more words
+    /// for the node.
+    pub fn at(folder: PathBuf, words: (&[&str], &[&str])) -> Self {
         let net = Net::make(&CABLES).expect("networks");
         let text = include_str!("node.toml");
         let node = Node::start_with(&net, binary(), &folder, text, words);

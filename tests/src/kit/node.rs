@@ -22,10 +22,11 @@ impl Node {
     /// # Errors
     /// What it said instead.
     pub fn start(net: &Net, binary: &Path, folder: &Path, text: &str) -> Result<Self, String> {
-        Self::start_with(net, binary, folder, text, &[])
+        Self::start_with(net, binary, folder, text, (&[], &[]))
     }
 
-    /// The same with more words for `sbc run`.
+    /// The same with variables of its environment, as `NAME=VALUE`, and more words
+    /// for `sbc run`.
     ///
     /// # Errors
     /// What it said instead.
@@ -34,7 +35,7 @@ impl Node {
         binary: &Path,
         folder: &Path,
         text: &str,
-        words: &[&str],
+        (variables, words): (&[&str], &[&str]),
     ) -> Result<Self, String> {
         let say = |error: std::io::Error| format!("{}: {error}", folder.display());
         std::fs::create_dir_all(folder).map_err(say)?;
@@ -42,7 +43,8 @@ impl Node {
         std::fs::write(&file, text).map_err(say)?;
         let log = std::fs::File::create(folder.join("node.log")).map_err(say)?;
         let program = binary.to_str().ok_or("a path that is no text")?;
-        let mut command = net.command("node", program);
+        let mut command = net.command("node", "env");
+        command.args(variables).arg(program);
         command.arg("run").arg(&file);
         command.arg("--api").arg(folder.join("api.sock"));
         command.arg("--cdr").arg(folder.join("cdr.jsonl"));
