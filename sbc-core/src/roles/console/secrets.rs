@@ -113,9 +113,7 @@ fn write(path: &Path, octets: &[u8]) -> io::Result<()> {
     builder.recursive(true);
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
-    let name = path.file_name().and_then(|name| name.to_str());
-    let name = name.ok_or(io::ErrorKind::InvalidInput)?;
-    crate::roles::init::write_whole(folder, name, octets)
+    crate::roles::init::whole::write_private(path, octets)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod child;
 mod configuration;
 mod network;
 mod revisions;
+pub mod whole;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -31,7 +32,6 @@ use configuration::Configuration;
 use network::Hand;
 use revisions::Given;
 use revisions::Revisions;
-pub use revisions::write_whole;
 
 /// Words of children that wait for the supervisor; it asks each once a second.
 const EVENTS_MAX: usize = 1024;

@@ -2,12 +2,14 @@
 //! in a folder if there is one. A text is named by its hash; a file appears whole
 //! or not at all (temporary, fsync, rename).
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::whole;
 
 /// Revisions that are kept.
 pub const REVISIONS_MAX: usize = 50;
@@ -138,7 +140,7 @@ impl Revisions {
     ) -> io::Result<u32> {
         let hash = hash(text);
         if let Some(folder) = &self.folder {
-            write_whole(folder, &file_name(&hash), text.as_bytes())?;
+            whole::write_private(&folder.join(file_name(&hash)), text.as_bytes())?;
         }
         let revision = self
             .index
@@ -265,7 +267,10 @@ impl Revisions {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        write_whole(folder, INDEX, &serde_json::to_vec_pretty(&self.index)?)
+        whole::write_private(
+            &folder.join(INDEX),
+            &serde_json::to_vec_pretty(&self.index)?,
+        )
     }
 }
 
@@ -281,23 +286,6 @@ pub fn hash(text: &str) -> String {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect()
-}
-
-/// Writes a file so that it is there whole or not at all, whenever the power
-/// goes.
-///
-/// # Errors
-/// What the file system says.
-pub fn write_whole(folder: &Path, name: &str, octets: &[u8]) -> io::Result<()> {
-    let temporary = folder.join(format!(".{name}.new"));
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&temporary)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&temporary, folder.join(name))?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

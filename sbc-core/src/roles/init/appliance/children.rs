@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::super::READY;
+use super::super::{READY, whole};
 use super::data::{self, Configuration};
 use super::watchdog::Watchdog;
 use super::{Machine, port, words};
@@ -152,7 +152,7 @@ impl Keeper {
         }
         let given = self.given.as_ref().filter(|_| self.manner == Manner::Whole);
         let text = given.map_or(data::EMPTY, |given| given.text.as_str());
-        if let Err(error) = data::put(Path::new(RUNNING), text.as_bytes()) {
+        if let Err(error) = whole::write(Path::new(RUNNING), text.as_bytes()) {
             self.machine
                 .failed("configuration", "SBC-2104", &error.to_string());
             return;

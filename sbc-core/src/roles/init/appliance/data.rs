@@ -2,8 +2,8 @@
 //! a role keeps. A file is written beside the old one, made durable, and put in
 //! its place: after a power cut there is the old one or the new one.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -158,20 +158,6 @@ fn is_ours(node: &Path, label: &str) -> bool {
     head.get(510..512) == Some(&[0x55, 0xaa]) && (at(71) || at(43))
 }
 
-/// Writes a file so that a power cut leaves the old one or the new one.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("half");
-    let mut file = File::create(&half)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-}
-
 /// Returns the letter of the slot this boot came from.
 #[must_use]
 pub fn slot_letter() -> char {
@@ -208,16 +194,6 @@ mod tests {
             ..empty
         };
         assert!(known.takes_calls());
-    }
-
-    #[test]
-    fn a_file_is_replaced_whole() {
-        let path = std::env::temp_dir().join(format!("sbc-put-{}", std::process::id()));
-        put(&path, b"old").unwrap();
-        put(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert!(!path.with_extension("half").exists());
-        fs::remove_file(&path).unwrap();
     }
 
     #[test]

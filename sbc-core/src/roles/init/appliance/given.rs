@@ -1,12 +1,13 @@
 //! Secrets that the owner of a virtual machine gives along with its configuration:
 //! items of `fw_cfg` come in, files of the store go out.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sbc_netcfg::secrets::Secret;
+
+use super::super::whole;
 
 /// The items, a folder for each part of a secret's name.
 const ITEMS: &str = "/sys/firmware/qemu_fw_cfg/by_name/opt/sbc/secrets";
@@ -29,15 +30,16 @@ pub fn secrets() -> io::Result<()> {
     give(Path::new(STORE))
 }
 
-/// Gives what is below a folder, and the folder, to whoever writes secrets.
+/// Gives what is below a folder, and the folder, to whoever writes secrets. A link
+/// of theirs leads nowhere else.
 fn give(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
+    let Ok(about) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
+    if about.is_dir() {
         for entry in fs::read_dir(path)?.flatten() {
             give(&entry.path())?;
         }
-    }
-    if !path.exists() {
-        return Ok(());
     }
     let writer = crate::jail::writer_of_secrets();
     std::os::unix::fs::lchown(path, writer, writer)
@@ -50,7 +52,9 @@ fn store_all(items: &Path, store: &Path) -> io::Result<()> {
     for (name, item) in found {
         let value = Secret::new(fs::read(item)?);
         if value.reveal().len() <= LENGTH_MAX {
-            put(&store.join(name), value.reveal())?;
+            let place = store.join(name);
+            fs::create_dir_all(place.parent().unwrap_or(store))?;
+            whole::write_private(&place, value.reveal())?;
         }
     }
     Ok(())
@@ -69,25 +73,6 @@ fn collect(folder: &Path, name: &Path, found: &mut Vec<(PathBuf, PathBuf)>) {
             collect(&entry.path(), &name.join(entry.file_name()), found);
         }
     }
-}
-
-/// Writes a secret for its owner's eyes alone, so that a power cut leaves the old one
-/// or the new one.
-fn put(path: &Path, value: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    fs::create_dir_all(folder)?;
-    let half = path.with_extension("half");
-    let mut options = File::options();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&half)?;
-    file.write_all(value)?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::super::whole;
 use super::disks::Partition;
-use super::{data, slot};
+use super::slot;
 
 const WISH: &str = "sbc.reset";
 /// Where the machine's own name lies, made at its first boot.
@@ -27,7 +28,7 @@ pub fn name_machine() -> io::Result<()> {
         let mut name = [0; 16];
         rustix::rand::getrandom(&mut name, rustix::rand::GetRandomFlags::empty())?;
         let text: String = name.iter().map(|octet| format!("{octet:02x}")).collect();
-        data::put(Path::new(MACHINE), format!("{text}\n").as_bytes())?;
+        whole::write(Path::new(MACHINE), format!("{text}\n").as_bytes())?;
     }
     fs::copy(MACHINE, "/etc/machine-id").map(drop)
 }
@@ -49,7 +50,7 @@ pub fn serial() -> String {
 /// # Errors
 /// When the boot partition cannot be written.
 pub fn wish(partitions: &[Partition]) -> io::Result<()> {
-    slot::with_loaders(partitions, |esp| slot::put(&esp.join(WISH), b"all\n"))
+    slot::with_loaders(partitions, |esp| whole::write(&esp.join(WISH), b"all\n"))
 }
 
 /// Fulfils a wish there is, with the data partition mounted at `place`; returns
@@ -122,7 +123,7 @@ mod tests {
             "nobody wished for it"
         );
         assert!(data.join("boot.log").exists());
-        slot::put(&esp.join(WISH), b"all\n").unwrap();
+        whole::write(&esp.join(WISH), b"all\n").unwrap();
         assert_eq!(fulfilled(&esp, &data).unwrap(), Some(2));
         assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
         assert_eq!(fulfilled(&esp, &data).unwrap(), None);

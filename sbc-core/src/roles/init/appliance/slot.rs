@@ -4,9 +4,10 @@
 //! tries, GRUB in its block of variables, by `order`.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use super::super::whole;
 use super::disks::Partition;
 use super::mounts;
 use super::update::Version;
@@ -119,24 +120,9 @@ pub fn tell(esp: &Path, letter: char, mark: Mark) -> io::Result<()> {
         && let Some(new) = changed(&old, changes)
         && new != old
     {
-        put(&env, &new)?;
+        whole::write(&env, &new)?;
     }
     Ok(())
-}
-
-/// Writes a file of the boot partition so that a power cut leaves the old one or
-/// the new one.
-///
-/// # Errors
-/// When it cannot be written.
-pub fn put(path: &Path, octets: &[u8]) -> io::Result<()> {
-    let half = path.with_extension("half");
-    let mut file = File::create(&half)?;
-    file.write_all(octets)?;
-    file.sync_all()?;
-    fs::rename(&half, path)?;
-    path.parent()
-        .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Returns what the loaders know of both slots.

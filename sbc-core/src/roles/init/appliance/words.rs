@@ -41,7 +41,7 @@ pub fn share() {
 pub fn keep_log() {
     let _first_boot = fs::rename(KEPT, PREVIOUS);
     let text = fs::read(crate::diary::BOOT).unwrap_or_default();
-    if super::data::put(Path::new(KEPT), &text).is_ok() {
+    if super::super::whole::write(Path::new(KEPT), &text).is_ok() {
         KEEPS.store(true, Ordering::Relaxed);
     }
 }
@@ -107,7 +107,7 @@ pub fn failed(stage: &str, code: &str, why: &str) {
 
 /// Keeps the last word for whoever asks later; the first stage has no place.
 fn keep(state: &Value) {
-    let _no_place = super::data::put(STATE.as_ref(), state.to_string().as_bytes());
+    let _no_place = super::super::whole::write(STATE.as_ref(), state.to_string().as_bytes());
 }
 
 /// Writes to the serial console and to the screen, if there is one.

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::super::super::whole;
 use super::super::disks::Partition;
 use super::super::slot::{self, Mark, other};
 use super::version::Version;
@@ -66,7 +67,7 @@ impl Trial {
             "slot={slot}\nversion={version}\nfloor={floor}\nconfig={config}\n{}",
             why.unwrap_or_default()
         );
-        slot::put(&esp.join(TRIAL), text.as_bytes())
+        whole::write(&esp.join(TRIAL), text.as_bytes())
     }
 
     /// Returns what there is to say of it once the other slot runs.
@@ -146,7 +147,7 @@ fn blessed(esp: &Path, letter: char) -> io::Result<()> {
         return Ok(());
     };
     let floor = floor(esp).max(trial.floor);
-    slot::put(&esp.join(FLOOR), format!("{floor}\n").as_bytes())?;
+    whole::write(&esp.join(FLOOR), format!("{floor}\n").as_bytes())?;
     let below = slot::known(esp)
         .into_iter()
         .find(|known| known.letter == other(letter))
