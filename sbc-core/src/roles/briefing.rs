@@ -9,7 +9,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use sbc_config::Node;
 use tokio::io::unix::AsyncFd;
 
-use crate::ipc::{Broken, Channel, FromChild, ListenerName, Neighbour, Network, Received, ToChild};
+use crate::ipc::{
+    self, Broken, Channel, FromChild, ListenerName, Neighbour, Network, Received, ToChild,
+};
 
 /// The way to `init`.
 pub type Control = Channel<FromChild, ToChild>;
@@ -93,16 +95,8 @@ pub async fn hear(
     scratch: &mut Vec<u8>,
 ) -> Result<(ToChild, Vec<OwnedFd>), Broken> {
     loop {
-        let mut ready = control.readable().await.map_err(Broken::Kernel)?;
-        match control.get_ref().receive(scratch) {
-            Ok(None) => ready.clear_ready(),
-            Ok(Some(received)) => {
-                if let Some(first) = received.first() {
-                    return Ok(first);
-                }
-            }
-            Err(Broken::Unreadable) => {}
-            Err(broken) => return Err(broken),
+        if let Some(first) = ipc::next(control, scratch).await?.first() {
+            return Ok(first);
         }
     }
 }

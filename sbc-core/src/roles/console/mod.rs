@@ -31,7 +31,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::briefing::{self, Briefing};
 use super::init::NETWORK;
-use crate::ipc::{Broken, Channel, FromChild, Neighbour, ToChild, ToConsole, ToSignal};
+use crate::ipc::{self, Channel, FromChild, Neighbour, ToChild, ToConsole, ToSignal};
 use caller::Caller;
 use room::Room;
 
@@ -185,16 +185,9 @@ fn introduce(room: &Rc<Room>, name: Neighbour, end: OwnedFd) {
 /// Collects the pages of answers until `signal` is gone.
 async fn hear(room: Rc<Room>, signal: Rc<AsyncFd<Signal>>) {
     let mut scratch = Vec::new();
-    while let Ok(mut ready) = signal.readable().await {
-        match signal.get_ref().receive(&mut scratch) {
-            Ok(None) => ready.clear_ready(),
-            Ok(Some(received)) => {
-                for ToConsole::Answer { id, page, last } in received.messages {
-                    room.page(id, &page, last);
-                }
-            }
-            Err(Broken::Unreadable) => {}
-            Err(_) => break,
+    while let Ok(received) = ipc::next(&signal, &mut scratch).await {
+        for ToConsole::Answer { id, page, last } in received.messages {
+            room.page(id, &page, last);
         }
     }
     // Whoever waits for it hears that it is gone.

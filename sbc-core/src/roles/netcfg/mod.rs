@@ -16,7 +16,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 
 use super::briefing::{self, Briefing, Control};
-use crate::ipc::{Broken, FromChild, Neighbour, ToChild};
+use crate::ipc::{self, Broken, FromChild, Neighbour, ToChild};
 use questions::Shared;
 
 /// Orders that wait: `init` gives one and waits for what became of it; another of
@@ -42,14 +42,7 @@ impl Voice {
     /// # Errors
     /// When `init` is gone.
     async fn say(&self, word: &FromChild, along: &[BorrowedFd<'_>]) -> Result<(), Broken> {
-        loop {
-            let ready = self.0.writable().await;
-            let mut ready = ready.map_err(Broken::Kernel)?;
-            match self.0.get_ref().send(word, along) {
-                Err(Broken::Full) => ready.clear_ready(),
-                other => return other,
-            }
-        }
+        ipc::say(&self.0, word, along).await
     }
 
     /// Says something if it passes at once. Returns whether it did.

@@ -15,7 +15,7 @@ use sbc_plan::Desired;
 use sbc_plan::desired::{Connection, Link};
 use serde_json::{Value, json};
 
-use crate::ipc::{Broken, Channel, Network, Standing, ToConsole, ToSignal};
+use crate::ipc::{self, Channel, Network, Standing, ToConsole, ToSignal};
 use crate::roles::pages::pages;
 
 type Console = Channel<ToConsole, ToSignal>;
@@ -44,19 +44,7 @@ pub async fn answer(board: Shared, end: OwnedFd) {
     };
     let Ok(hands) = Hands::open() else { return };
     let mut scratch = Vec::new();
-    loop {
-        let Ok(mut ready) = console.readable().await else {
-            return;
-        };
-        let received = match console.get_ref().receive(&mut scratch) {
-            Ok(Some(received)) => received,
-            Ok(None) => {
-                ready.clear_ready();
-                continue;
-            }
-            Err(Broken::Unreadable) => continue,
-            Err(_) => return,
-        };
+    while let Ok(received) = ipc::next(&console, &mut scratch).await {
         for message in received.messages {
             let ToSignal::Ask { id, operation, .. } = message else {
                 continue;
@@ -68,15 +56,8 @@ pub async fn answer(board: Shared, end: OwnedFd) {
                 }
             };
             for page in pages(id, &text) {
-                loop {
-                    let Ok(mut ready) = console.writable().await else {
-                        return;
-                    };
-                    match console.get_ref().send(&page, &[]) {
-                        Err(Broken::Full) => ready.clear_ready(),
-                        Err(_) => return,
-                        Ok(()) => break,
-                    }
+                if ipc::say(&console, &page, &[]).await.is_err() {
+                    return;
                 }
             }
         }
