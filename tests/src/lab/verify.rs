@@ -1,6 +1,8 @@
-//! The repository comes in; format, lints, laws, tests and fuzz targets are
-//! run over it, the guests beside the rest, and `N passed, N failed, N skipped` goes out as the last line.
+//! The repository comes in; format, lints, laws, tests and fuzz targets are run
+//! over it, the guests beside the rest, and `N passed, N failed, N skipped` goes out
+//! as the last line.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -73,7 +75,14 @@ fn root() -> PathBuf {
 
 /// Returns `cargo` as it runs us, with output a program can read.
 fn cargo(root: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    prepared(Command::new(program()), root, arguments)
+}
+
+fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn prepared(mut command: Command, root: &Path, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .current_dir(root)
@@ -159,43 +168,32 @@ fn run_lanes(root: &Path, skips: &Path, names: &[String]) -> Vec<Suites> {
     };
     let units = ["--lib", "--bins", "--examples"].map(str::to_owned);
     let others = chosen(names.iter().filter(|name| !guests(name)).collect());
-    let beside = Lane::new(root, skips, chosen(names.iter().filter(guests).collect()));
-    let beside = std::thread::spawn(move || beside.gives_way().run("guests"));
-    let main = Lane::new(root, skips, [&units[..], &others].concat()).run("tests");
-    let examples = Lane::new(root, skips, vec!["--doc".to_owned()]).run("examples");
-    let mut lanes = vec![main, examples];
-    // It cannot have panicked; if it did, its tests are missing from the count.
-    lanes.extend(beside.join());
-    lanes
+    let mut nice = Command::new("nice");
+    nice.args(["-n", GIVE_WAY]).arg(program());
+    let lane = |command| prepared(command, root, &TEST);
+    let beside = chosen(names.iter().filter(guests).collect());
+    let beside = Lane::new(lane(nice), skips, beside);
+    let beside = std::thread::spawn(move || beside.run("guests"));
+    let cargo = || Command::new(program());
+    let main = Lane::new(lane(cargo()), skips, [&units[..], &others].concat()).run("tests");
+    let examples = Lane::new(lane(cargo()), skips, vec!["--doc".to_owned()]).run("examples");
+    let beside = beside.join().unwrap_or_else(|_panicked| {
+        let mut suites = Suites::default();
+        suites.fail_as_a_whole("guests: nobody knows what became of them");
+        suites
+    });
+    vec![main, examples, beside]
 }
 
 /// Suites that run one after another.
 struct Lane(Command);
 
 impl Lane {
-    fn new(root: &Path, skips: &Path, chosen: Vec<String>) -> Self {
-        let mut command = cargo(root, &TEST);
+    fn new(mut command: Command, skips: &Path, chosen: Vec<String>) -> Self {
         command.args(chosen).env(SKIPS_VARIABLE, skips);
-        if let Some(folder) = std::env::current_exe()
-            .ok()
-            .as_deref()
-            .and_then(Path::parent)
-        {
+        let own = std::env::current_exe().ok();
+        if let Some(folder) = own.as_deref().and_then(Path::parent) {
             command.env(programs::VARIABLE, folder);
-        }
-        Self(command)
-    }
-
-    /// Gives the processor to whoever else wants it.
-    fn gives_way(self) -> Self {
-        let mut command = Command::new("nice");
-        command.args(["-n", GIVE_WAY]).arg(self.0.get_program());
-        command.args(self.0.get_args()).stdin(Stdio::null());
-        if let Some(folder) = self.0.get_current_dir() {
-            command.current_dir(folder);
-        }
-        for (name, value) in self.0.get_envs() {
-            command.env(name, value.unwrap_or_default());
         }
         Self(command)
     }
