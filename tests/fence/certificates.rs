@@ -6,41 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sbc_tests::kit::guest::Guest;
+use sbc_tests::kit::router::connections;
 
 use crate::stage::{folder, tools};
 use crate::tunnel::{FILE, World};
 
-/// What the far end is told, in place of the secret.
-const CONNECTIONS: &str = "connections {
-  sbc {
-    version = 2
-    local_addrs = 203.0.113.12
-    remote_addrs = 203.0.113.10
-    proposals = aes256gcm16-prfsha256-x25519
-    dpd_delay = 5s
-    local {
-      auth = pubkey
-      certs = carrier.pem
-      id = vpn.carrier.example
-    }
-    remote {
-      auth = pubkey
-      id = sbc.example
-      cacerts = node-ca.pem
-    }
-    children {
-      gre {
-        mode = transport
-        local_ts = dynamic[47]
-        remote_ts = dynamic[47]
-        esp_proposals = aes256gcm16-x25519
-        start_action = trap
-        dpd_action = trap
-      }
-    }
-  }
-}
-";
+/// By what the far end knows itself, and the node, in place of the secret.
+const LOCAL: &str = "auth = pubkey\ncerts = carrier.pem\nid = vpn.carrier.example";
+const REMOTE: &str = "auth = pubkey\nid = sbc.example\ncacerts = node-ca.pem";
 
 /// Certificates and keys, as files of one folder.
 struct Pki(PathBuf);
@@ -128,8 +101,12 @@ fn world(test: &str, pki: &Pki) -> Option<World> {
     pki.give(peer, "/etc/swanctl/x509/carrier.pem", &["carrier.pem"]);
     pki.give(peer, "/etc/swanctl/private/carrier.key", &["carrier.key"]);
     pki.give(peer, "/etc/swanctl/x509ca/node-ca.pem", &["node-ca.pem"]);
-    peer.put("/etc/swanctl/swanctl.conf", 0o600, CONNECTIONS)
-        .unwrap();
+    peer.put(
+        "/etc/swanctl/swanctl.conf",
+        0o600,
+        connections(LOCAL, REMOTE),
+    )
+    .unwrap();
     world.peer.kill().unwrap();
     world.peer.start().unwrap();
     Some(world)

@@ -50,13 +50,9 @@ fn cuts() -> u32 {
 #[test]
 fn a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one() {
     let name = "a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one";
-    if !is_full(name) {
-        return;
-    }
-    let Some(image) = Image::for_test(name).expect("the image") else {
+    let Some(node) = Node::for_long_test(name) else {
         return;
     };
-    let node = Node::new(name, &image);
     let mut moments = Moments::new();
     let (mut old, mut new) = (0, 0);
     // What the last cut left: the limit before, the one asked for, whether it was

@@ -8,8 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use sbc_image::disk::{Disk, place, table};
-use sbc_tests::is_full;
-use sbc_tests::kit::firmware::{BOOT, Booted, Image, Loader, Port};
+use sbc_tests::kit::firmware::{BOOT, Booted, Loader, Port};
 use sbc_tests::kit::vswitch::Switch;
 use serde_json::{Value, json};
 
@@ -78,13 +77,9 @@ pub fn says_times(booted: &Booted, words: &str, count: usize) {
 #[test]
 fn the_data_partition_fills_a_larger_disk_which_gets_a_name_of_its_own() {
     let name = "the_data_partition_fills_a_larger_disk_which_gets_a_name_of_its_own";
-    if !is_full(name) {
-        return;
-    }
-    let Some(image) = Image::for_test(name).expect("the image") else {
+    let Some(node) = Node::for_long_test(name) else {
         return;
     };
-    let node = Node::new(name, &image);
     let length: u64 = 4 << 30;
     let disk = File::options().write(true).open(&node.disk).unwrap();
     disk.set_len(length).unwrap();
@@ -115,13 +110,9 @@ fn the_data_partition_fills_a_larger_disk_which_gets_a_name_of_its_own() {
 #[test]
 fn a_full_data_partition_stops_no_node_and_a_commit_is_refused_clearly() {
     let name = "a_full_data_partition_stops_no_node_and_a_commit_is_refused_clearly";
-    if !is_full(name) {
-        return;
-    }
-    let Some(image) = Image::for_test(name).expect("the image") else {
+    let Some(node) = Node::for_long_test(name) else {
         return;
     };
-    let node = Node::new(name, &image);
     let mut switch = Switch::new(&node.folder).unwrap();
     let booted = start(&node, &mut switch, "first");
     let mut port = booted.port().unwrap();
@@ -195,13 +186,9 @@ fn fill(node: &Node) {
 #[test]
 fn a_factory_reset_and_the_key_r_want_the_serial_number_and_leave_the_firmware() {
     let name = "a_factory_reset_and_the_key_r_want_the_serial_number_and_leave_the_firmware";
-    if !is_full(name) {
-        return;
-    }
-    let Some(image) = Image::for_test(name).expect("the image") else {
+    let Some(node) = Node::for_long_test(name) else {
         return;
     };
-    let node = Node::new(name, &image);
     let mut switch = Switch::new(&node.folder).unwrap();
     let booted = start(&node, &mut switch, "first");
     let mut port = booted.port().unwrap();

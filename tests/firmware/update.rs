@@ -38,6 +38,15 @@ impl Node {
         node
     }
 
+    /// The same for a long test, unless it was skipped.
+    pub fn for_long_test(test: &str) -> Option<Self> {
+        if !sbc_tests::is_full(test) {
+            return None;
+        }
+        let image = Image::for_test(test).expect("the image")?;
+        Some(Self::new(test, &image))
+    }
+
     /// Puts a bundle on the volume.
     pub fn bring(&self, bundle: &[u8]) {
         let form = Form {

@@ -350,6 +350,14 @@ fn whatever_another_hand_changes_is_named_and_mended() {
     });
 }
 
+/// Raises the fence; somebody watches it.
+async fn guarded() -> (Desired, Hands, Guard) {
+    let desired = desired();
+    let mut hands = Hands::open().unwrap();
+    hands.raise(&desired).await.unwrap();
+    (desired, hands, Guard::open().unwrap())
+}
+
 /// What rtnetlink's own groups do not tell of: a rule of the firewall, a switch.
 #[test]
 fn a_changed_firewall_rule_or_switch_is_news_long_before_the_next_reading() {
@@ -358,10 +366,7 @@ fn a_changed_firewall_rule_or_switch_is_news_long_before_the_next_reading() {
         return;
     };
     run(async {
-        let desired = desired();
-        let mut hands = Hands::open().unwrap();
-        hands.raise(&desired).await.unwrap();
-        let mut guard = Guard::open().unwrap();
+        let (desired, mut hands, mut guard) = guarded().await;
         let nft = |words: &'static str| {
             let done = std::process::Command::new("nft").arg(words).status();
             assert!(done.unwrap().success(), "{words}");
@@ -419,10 +424,7 @@ fn the_guard_tells_of_a_broken_fence_at_once_and_of_a_lost_carrier_too() {
         return;
     };
     run(async {
-        let desired = desired();
-        let mut hands = Hands::open().unwrap();
-        hands.raise(&desired).await.unwrap();
-        let mut guard = Guard::open().unwrap();
+        let (desired, mut hands, mut guard) = guarded().await;
         let (mut stage, mut told) = (0, Vec::new());
         let mut say = |word: Word| {
             told.push(format!("{word:?}"));

@@ -10,8 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use super::guest::machine::{Machine, Plan};
-use super::guest::{builder, errand, errand_at};
-use super::programs::house;
+use super::programs::{builder, errand, errand_at, house};
 
 /// A machine that has much else to do boots in this time.
 pub const BOOT: Duration = Duration::from_secs(180);

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::guest::{builder, errand};
-
 /// The environment variable that names the folder of programs that are built
 /// already, with the tests: building one by itself takes other features of what
 /// it uses, and so a minute.
 pub const VARIABLE: &str = "SBC_PROGRAMS";
+/// What the builder exits with when the machine or its network lacks something.
+const LACKING: i32 = 3;
 
 /// Returns the program that whoever runs the tests has built with them.
 fn built(program: &str) -> Option<PathBuf> {
@@ -32,6 +32,56 @@ pub fn build(package: &str, program: &str) -> Result<PathBuf, String> {
         Some(path) => Ok(path),
         None => build_alone(package, program),
     }
+}
+
+/// Builds the program that builds images; returns its path.
+///
+/// # Errors
+/// What cargo said.
+pub fn builder() -> Result<PathBuf, String> {
+    build("sbc-image", "sbc-image")
+}
+
+/// Sends the builder on an errand from the top of the repository; returns what
+/// it printed, or, as the inner error, what the machine lacks for it.
+///
+/// # Errors
+/// What it said when it failed otherwise.
+pub fn errand(builder: &Path, words: &[&str]) -> Result<Result<String, String>, String> {
+    errand_at(builder, &house(), words)
+}
+
+/// The same from the top of another checkout.
+///
+/// # Errors
+/// As [`errand`].
+pub fn errand_at(
+    builder: &Path,
+    place: &Path,
+    words: &[&str],
+) -> Result<Result<String, String>, String> {
+    let mut command = Command::new(builder);
+    if place != house() {
+        // What is built there is to lie there.
+        command.env_remove("CARGO_TARGET_DIR");
+    }
+    let output = command
+        .args(words)
+        .current_dir(place)
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| format!("{}: {error}", builder.display()))?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    if output.status.code() == Some(LACKING) {
+        return Ok(Err(said));
+    }
+    if !output.status.success() {
+        return Err(said);
+    }
+    if !said.is_empty() {
+        eprintln!("{said}");
+    }
+    Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// Returns the node's program as it goes into the image, built if it is not there.

@@ -25,34 +25,7 @@ const SETTINGS: &str = "charon {
 }
 ";
 
-const CONNECTIONS: &str = "connections {
-  sbc {
-    version = 2
-    local_addrs = 203.0.113.12
-    remote_addrs = 203.0.113.10
-    proposals = aes256gcm16-prfsha256-x25519
-    dpd_delay = 5s
-    local {
-      auth = psk
-      id = 203.0.113.12
-    }
-    remote {
-      auth = psk
-      id = 203.0.113.10
-    }
-    children {
-      gre {
-        mode = transport
-        local_ts = dynamic[47]
-        remote_ts = dynamic[47]
-        esp_proposals = aes256gcm16-x25519
-        start_action = trap
-        dpd_action = trap
-      }
-    }
-  }
-}
-secrets {
+const SECRETS: &str = "secrets {
   ike-sbc {
     id-1 = 203.0.113.10
     id-2 = 203.0.113.12
@@ -60,6 +33,39 @@ secrets {
   }
 }
 ";
+
+/// Returns the file of a far end that knows itself and the node by these lines.
+#[must_use]
+pub fn connections(local: &str, remote: &str) -> String {
+    format!(
+        "connections {{
+  sbc {{
+    version = 2
+    local_addrs = 203.0.113.12
+    remote_addrs = 203.0.113.10
+    proposals = aes256gcm16-prfsha256-x25519
+    dpd_delay = 5s
+    local {{
+      {local}
+    }}
+    remote {{
+      {remote}
+    }}
+    children {{
+      gre {{
+        mode = transport
+        local_ts = dynamic[47]
+        remote_ts = dynamic[47]
+        esp_proposals = aes256gcm16-x25519
+        start_action = trap
+        dpd_action = trap
+      }}
+    }}
+  }}
+}}
+"
+    )
+}
 
 /// The router of the provider.
 #[derive(Debug)]
@@ -84,7 +90,12 @@ impl Router {
         let mut guest = planned.boot()?;
         guest.load(&["ip_gre", "esp4"])?;
         guest.put("/etc/strongswan.conf", 0o600, SETTINGS)?;
-        guest.put("/etc/swanctl/swanctl.conf", 0o600, CONNECTIONS)?;
+        let (local, remote) = (
+            "auth = psk\nid = 203.0.113.12",
+            "auth = psk\nid = 203.0.113.10",
+        );
+        let file = connections(local, remote) + SECRETS;
+        guest.put("/etc/swanctl/swanctl.conf", 0o600, file)?;
         guest.shell(
             "
             for dev in eth0 eth1; do ip link set $dev addrgenmode none; ip link set $dev up; done

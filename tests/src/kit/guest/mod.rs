@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use machine::{Machine, Plan};
 use wire::Frame;
 
-use super::programs::{build, house};
+use super::programs::{builder, errand};
 
 /// How long a guest may take to its first word on a machine that has much to do.
 const BOOT: Duration = Duration::from_secs(180);
@@ -43,8 +43,6 @@ const ANSWER: Duration = Duration::from_secs(60);
 const PROGRAM: Duration = Duration::from_secs(60);
 /// How long a guest lives when nothing else is said.
 const LIFE: Duration = Duration::from_secs(900);
-/// What the builder exits with when the machine or its network lacks something.
-const LACKING: i32 = 3;
 
 /// What guests are made with.
 #[derive(Clone, Debug)]
@@ -109,56 +107,6 @@ impl Tools {
     pub fn builder(&self) -> &Path {
         &self.builder
     }
-}
-
-/// Builds the program that builds images; returns its path.
-///
-/// # Errors
-/// What cargo said.
-pub fn builder() -> Result<PathBuf, String> {
-    build("sbc-image", "sbc-image")
-}
-
-/// Sends the builder on an errand from the top of the repository; returns what
-/// it printed, or, as the inner error, what the machine lacks for it.
-///
-/// # Errors
-/// What it said when it failed otherwise.
-pub fn errand(builder: &Path, words: &[&str]) -> Result<Result<String, String>, String> {
-    errand_at(builder, &house(), words)
-}
-
-/// The same from the top of another checkout.
-///
-/// # Errors
-/// As [`errand`].
-pub fn errand_at(
-    builder: &Path,
-    place: &Path,
-    words: &[&str],
-) -> Result<Result<String, String>, String> {
-    let mut command = Command::new(builder);
-    if place != house() {
-        // What is built there is to lie there.
-        command.env_remove("CARGO_TARGET_DIR");
-    }
-    let output = command
-        .args(words)
-        .current_dir(place)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("{}: {error}", builder.display()))?;
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    if output.status.code() == Some(LACKING) {
-        return Ok(Err(said));
-    }
-    if !output.status.success() {
-        return Err(said);
-    }
-    if !said.is_empty() {
-        eprintln!("{said}");
-    }
-    Ok(Ok(String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// A guest to be.

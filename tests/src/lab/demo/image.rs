@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::report::Report;
-use super::{Shown, patiently, phone, step};
+use super::{Shown, patiently, phone, run_all, step};
 use crate::kit::actor::Actor;
 use crate::kit::firmware::{BOOT, Booted, Box as Machine, Image, Loader};
 use crate::kit::guest::Tools;
@@ -95,24 +95,7 @@ pub fn play(
     plan(sbc, folder, report)?;
     let disks = [image.path.as_path(), &volume];
     let mut stage = Stage::set(sbc, lab, folder, (&tools, disks))?;
-    let mut failed = 0;
-    for (place, (name, scene)) in scenes::ALL.into_iter().enumerate() {
-        let since = Instant::now();
-        let shown = scene(&mut stage);
-        report.scene(name, &shown, since.elapsed());
-        match shown {
-            Ok(shown) => step(name, &shown, since.elapsed()),
-            Err(error) => {
-                failed += 1;
-                step(name, "FAILED", since.elapsed());
-                println!("{error}");
-                if place < scenes::NEEDED {
-                    failed = scenes::ALL.len() - place;
-                    break;
-                }
-            }
-        }
-    }
+    let failed = run_all(&scenes::ALL, scenes::NEEDED, &mut stage, report);
     stage.show(report);
     stage.switch.flush()?;
     if failed > 0 {
@@ -298,7 +281,7 @@ fn power_on(
         .plan
         .words(["-device", "virtio-blk-pci,drive=given"]);
     machine.plan.may_restart();
-    let mut macs = cables.map(|cable| machine.plan.nic("virtio-net-pci", &cable.socket));
+    let [mac, _] = cables.map(|cable| machine.plan.nic("virtio-net-pci", &cable.socket));
     for (item, file) in [
         ("config.toml", folder.join("image.toml")),
         ("secrets/vpn/itsp", secret),
@@ -307,6 +290,5 @@ fn power_on(
         machine.plan.words(["-fw_cfg", &given]);
     }
     let booted = machine.start(LIFE)?;
-    let [mac, _] = &mut macs;
-    Ok((booted, *mac))
+    Ok((booted, mac))
 }

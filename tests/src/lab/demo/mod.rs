@@ -180,24 +180,7 @@ pub fn play(
     let since = Instant::now();
     let mut stage = Stage::set(binary, program, folder)?;
     step("start", "4 roles, 4 networks", since.elapsed());
-    let mut failed = 0;
-    for (place, (name, scene)) in scenes::ALL.into_iter().enumerate() {
-        if place + 1 == scenes::ALL.len() {
-            // The last scene takes the memory of all before it.
-            stage.show();
-        }
-        let since = Instant::now();
-        let shown = scene(&mut stage);
-        report.scene(name, &shown, since.elapsed());
-        match shown {
-            Ok(shown) => step(name, &shown, since.elapsed()),
-            Err(error) => {
-                failed += 1;
-                step(name, "FAILED", since.elapsed());
-                println!("{error}");
-            }
-        }
-    }
+    let failed = run_all(&scenes::ALL, 0, &mut stage, report);
     if failed > 0 {
         println!("--- the node's log\n{}", stage.node.log());
     }
@@ -208,6 +191,32 @@ pub fn play(
         folder.display()
     );
     Ok((passed, failed))
+}
+
+/// A scene and its name.
+type Named<S> = (&'static str, fn(&mut S) -> Shown);
+
+/// Plays scenes in their order; without the first `needed` the others show nothing.
+/// Returns how many failed.
+fn run_all<S>(all: &[Named<S>], needed: usize, stage: &mut S, report: &mut Report) -> usize {
+    let mut failed = 0;
+    for (place, (name, scene)) in all.iter().enumerate() {
+        let since = Instant::now();
+        let shown = scene(stage);
+        report.scene(name, &shown, since.elapsed());
+        match shown {
+            Ok(shown) => step(name, &shown, since.elapsed()),
+            Err(error) => {
+                failed += 1;
+                step(name, "FAILED", since.elapsed());
+                println!("{error}");
+                if place < needed {
+                    return all.len() - place;
+                }
+            }
+        }
+    }
+    failed
 }
 
 impl Stage {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::talk::Side::{Carrier, Server};
-use super::talk::{PATIENCE, both_hear, connect, hang_up, hears, whole, word};
+use super::talk::{
+    PATIENCE, both_hear, clear_all, connect, fill, hang_up, hears, help, whole, word,
+};
 use super::{Shown, Stage, phone};
 use crate::kit::actor::Actor;
 
@@ -60,46 +62,21 @@ fn held(stage: &mut Stage) -> Shown {
     Ok(format!("inactive, then {shown}"))
 }
 
-/// Two of three calls are for everybody, the third is kept for emergencies.
 fn full(stage: &mut Stage) -> Shown {
-    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
-    for number in ["+49691231001", "+49691231002"] {
-        connect(carrier, server, number)?;
-    }
-    let placed = carrier.ask("call +49691231003", "placed")?;
-    let third = word(&placed, 1);
-    let end = carrier.hear(&format!("final {third}"), PATIENCE)?;
-    if word(&end, 2) != "503" || word(&end, 3).is_empty() {
-        return Err(format!(
-            "the third call ended in {end:?}, not 503 with Retry-After"
-        ));
-    }
+    let numbers = ["+49691231001", "+49691231002", "+49691231003"];
+    let shown = fill(&mut stage.carrier, &mut stage.server, numbers)?;
     // They stay up for the next scene.
     stage
         .node
         .until(PATIENCE, |node| node.ask("show calls").lines().count() == 3)?;
-    Ok(format!("503, Retry-After: {} s", word(&end, 3)))
+    Ok(shown)
 }
 
 fn emergency(stage: &mut Stage) -> Shown {
-    let (carrier, server) = (&mut stage.carrier, &mut stage.server);
-    let placed = server.ask("call 112", "placed")?;
-    let call = word(&placed, 1);
-    carrier.hear("incoming", PATIENCE)?;
-    let end = server.hear(&format!("final {call}"), PATIENCE)?;
-    if word(&end, 2) != "200" {
-        return Err(format!("112 ended in {end:?}"));
-    }
+    help(&mut stage.carrier, &mut stage.server)?;
     let table = stage.node.ask("show calls");
     println!("{table}");
-    for line in table.lines().skip(1) {
-        let number = word(line, 0);
-        let clear = format!("clear call {}", number.trim_end_matches('!'));
-        let answer = stage.node.ask(&clear);
-        if !answer.contains("cleared") {
-            return Err(format!("{clear}: {answer}"));
-        }
-    }
+    clear_all(&table, |command| stage.node.ask(command))?;
     stage
         .node
         .until(PATIENCE, |node| node.ask("show calls").lines().count() == 1)?;
@@ -138,6 +115,8 @@ fn failover(stage: &mut Stage) -> Shown {
 /// The signal role dies in the middle of a call: media goes on, and both sides
 /// can end the call afterwards.
 fn killed(stage: &mut Stage) -> Shown {
+    // This scene takes the memory of all before it.
+    stage.show();
     let carrier = &mut stage.carrier;
     let server = stage.server_2.as_mut().ok_or("no second server")?;
     let (ours, theirs) = match connect(carrier, &mut stage.server, "+49691231042") {

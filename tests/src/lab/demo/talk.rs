@@ -102,3 +102,46 @@ pub fn whole(
     }
     Ok(shown)
 }
+
+/// Two of three calls are for everybody; the third is refused, and says when to come
+/// again. Both stay up.
+pub fn fill(carrier: &mut Actor, server: &mut Actor, numbers: [&str; 3]) -> Result<String, String> {
+    let [first, second, third] = numbers;
+    for number in [first, second] {
+        connect(carrier, server, number)?;
+    }
+    let placed = carrier.ask(&format!("call {third}"), "placed")?;
+    let call = word(&placed, 1);
+    let end = carrier.hear(&format!("final {call} "), PATIENCE)?;
+    if word(&end, 2) != "503" || word(&end, 3).is_empty() {
+        return Err(format!(
+            "the third call ended in {end:?}, not 503 with Retry-After"
+        ));
+    }
+    Ok(format!("503, Retry-After: {} s", word(&end, 3)))
+}
+
+/// The call that is kept for emergencies goes through at a full trunk.
+pub fn help(carrier: &mut Actor, server: &mut Actor) -> Result<(), String> {
+    let placed = server.ask("call 112", "placed")?;
+    let call = word(&placed, 1);
+    carrier.hear("incoming", PATIENCE)?;
+    let end = server.hear(&format!("final {call} "), PATIENCE)?;
+    if word(&end, 2) != "200" {
+        return Err(format!("112 ended in {end:?}"));
+    }
+    Ok(())
+}
+
+/// Clears every call of the table that `show calls` gave, by `ask`.
+pub fn clear_all(table: &str, ask: impl Fn(&str) -> String) -> Result<(), String> {
+    for line in table.lines().skip(1) {
+        let number = word(line, 0);
+        let clear = format!("clear call {}", number.trim_end_matches('!'));
+        let answer = ask(&clear);
+        if !answer.contains("cleared") {
+            return Err(format!("{clear}: {answer}"));
+        }
+    }
+    Ok(())
+}

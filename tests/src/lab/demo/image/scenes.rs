@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::super::Shown;
 use super::super::talk::Side::{Carrier, Server};
-use super::super::talk::{PATIENCE, both_hear, connect, hang_up, hears, whole, word};
+use super::super::talk::{both_hear, clear_all, connect, fill, hang_up, hears, help, whole, word};
 use super::{MED1, Stage, TCP, Telephone};
 use crate::kit::actor::Actor;
 use crate::kit::router::INTERNET;
@@ -59,9 +59,13 @@ fn ready(stage: &mut Stage) -> Shown {
     Ok(format!("{took:.1} s; 0 frames before the fence"))
 }
 
+/// Whether all three trunks are up.
+fn all_up(said: &str) -> bool {
+    said.lines().filter(|line| line.contains(" up")).count() == 3
+}
+
 fn tunnel(stage: &mut Stage) -> Shown {
-    let up = |said: &str| said.lines().filter(|line| line.contains(" up")).count() >= 3;
-    stage.until("show trunks", up)?;
+    stage.until("show trunks", all_up)?;
     Ok("GRE in ESP, IKEv2; all trunks up".into())
 }
 
@@ -124,38 +128,16 @@ fn flood(stage: &mut Stage) -> Shown {
     }
 }
 
-/// Two of three calls are for everybody, the third is kept for emergencies.
 fn full(stage: &mut Stage) -> Shown {
-    let (carrier, server) = (&mut stage.udp, &mut stage.med1);
-    for number in ["+49691234001", "+49691234002"] {
-        connect(carrier, server, number)?;
-    }
-    let placed = carrier.ask("call +49691234003", "placed")?;
-    let third = word(&placed, 1);
-    let end = carrier.hear(&format!("final {third} "), PATIENCE)?;
-    if word(&end, 2) != "503" || word(&end, 3).is_empty() {
-        return Err(format!(
-            "the third call ended in {end:?}, not 503 with Retry-After"
-        ));
-    }
-    Ok(format!("503, Retry-After: {} s", word(&end, 3)))
+    let numbers = ["+49691234001", "+49691234002", "+49691234003"];
+    fill(&mut stage.udp, &mut stage.med1, numbers)
 }
 
 fn emergency(stage: &mut Stage) -> Shown {
-    let (carrier, server) = (&mut stage.udp, &mut stage.med1);
-    let placed = server.ask("call 112", "placed")?;
-    let call = word(&placed, 1);
-    carrier.hear("incoming", PATIENCE)?;
-    let end = server.hear(&format!("final {call} "), PATIENCE)?;
-    if word(&end, 2) != "200" {
-        return Err(format!("112 ended in {end:?}"));
-    }
+    help(&mut stage.udp, &mut stage.med1)?;
     let table = stage.ask("show calls");
     println!("{table}");
-    for line in table.lines().skip(1) {
-        let number = word(line, 0);
-        stage.ask(&format!("clear call {}", number.trim_end_matches('!')));
-    }
+    clear_all(&table, |command| stage.ask(command))?;
     stage.until("show calls", |said| said.lines().count() == 1)?;
     Ok("200, used the reserved call".into())
 }
@@ -178,8 +160,8 @@ fn failover(stage: &mut Stage) -> Shown {
 fn cut(stage: &mut Stage) -> Shown {
     stage.booted.machine.monitor("set_link n1 off")?;
     stage.until("show trunks", |said| {
-        let mut lines = said.lines().filter(|line| line.contains("itsp-"));
-        lines.all(|line| !line.contains(" up"))
+        let lines = said.lines().filter(|line| line.contains("itsp-"));
+        lines.filter(|line| !line.contains(" up")).count() == 2
     })?;
     let shown = whole(
         &mut stage.line,
@@ -189,8 +171,7 @@ fn cut(stage: &mut Stage) -> Shown {
     );
     stage.booted.machine.monitor("set_link n1 on")?;
     let shown = shown?;
-    let up = |said: &str| said.lines().filter(|line| line.contains(" up")).count() >= 3;
-    let back = stage.until("show trunks", up)?;
+    let back = stage.until("show trunks", all_up)?;
     Ok(format!("private line, {shown}; back {} s", back.as_secs()))
 }
 
@@ -212,8 +193,7 @@ fn update(stage: &mut Stage) -> Shown {
     // Connections ended with the machine.
     stage.med1 = again(stage, |stage| &mut stage.med1, MED1_SPARE, MED1)?;
     stage.tcp = again(stage, |stage| &mut stage.tcp, TCP_SPARE, TCP)?;
-    let up = |said: &str| said.lines().filter(|line| line.contains(" up")).count() >= 3;
-    stage.until("show trunks", up)?;
+    stage.until("show trunks", all_up)?;
     stage.until("show mediation", |said| {
         said.lines()
             .any(|line| line.contains("med-1") && line.contains(" up"))
