@@ -6,6 +6,7 @@
     reason = "tests may say what they mean"
 )]
 
+mod codes;
 mod hostile;
 mod life;
 mod login;

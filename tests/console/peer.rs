@@ -70,6 +70,11 @@ impl Carrier {
 
     /// Calls a number with these header lines more, and returns the final status.
     pub fn calls(&self, id: &str, number: &str, extra: &[u8]) -> u16 {
+        self.calls_within(Duration::from_secs(20), id, number, extra)
+    }
+
+    /// The same, and waits for so long.
+    pub fn calls_within(&self, limit: Duration, id: &str, number: &str, extra: &[u8]) -> u16 {
         let net = self.net;
         let sdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n";
         let head = format!(
@@ -79,7 +84,7 @@ impl Carrier {
         message.extend_from_slice(extra);
         message.extend_from_slice(format!("Content-Length: {}\r\n\r\n{sdp}", sdp.len()).as_bytes());
         self.send(&message);
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + limit;
         let mut page = [0; 4096];
         while Instant::now() < until {
             let Ok(length) = self.socket.recv(&mut page) else {

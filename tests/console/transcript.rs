@@ -2,37 +2,8 @@
 
 use super::node::Node;
 
-const TYPED: &str = "\
-show version
-conf t
-set trunk itsp-a bandwidth \"6 Mbit/s\"
-set trunk itsp-a max-simultaneous-calls 80
-commit check
-set trunk itsp-a max-simultaneous-calls 53
-set trunk itsp-a description \"a carrier\"
-compare
-annotate trunk itsp-a \"since the spring\"
-show trunk itsp-a
-commit confirmed 5 comment \"CHG-4711\"
-confirm
-rename trunk itsp-a to north
-show route outbound | set
-discard
-deactivate trunk itsp-a
-compare
-discard
-set trunk itsp-a codex PCMA
-delete trunk nobody
-edit trunk itsp-a
-show max-simultaneous-calls
-top
-exit
-show call 17
-show interfaces
-explain 3024
-help explain
-exit
-";
+/// What is typed; the booted image hears the same at its serial port.
+const TYPED: &str = include_str!("sitting.txt");
 
 #[test]
 fn one_sitting_reads_as_it_is_written_down() {

@@ -203,7 +203,7 @@ register! {
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";
     TOO_LONG 3004 "SBC-3004" Error "a line or text is too long";
     NO_QUESTION 3005 "SBC-3005" Error "a line is no question";
-    CUT 3006 "SBC-3006" Error "an answer was cut";
+    CUT 3006 "SBC-3006" Error "an answer is too long";
     AWAY 3007 "SBC-3007" Error "a role is away";
     NOTHING_BEHIND 3009 "SBC-3009" Error "nothing is behind the command in this image";
     ROLE 3010 "SBC-3010" Error "the role does not allow it";

@@ -47,8 +47,10 @@ struct Inner {
     /// When a key was last pressed, in milliseconds since `began`.
     pressed: AtomicU64,
     began: Instant,
-    /// The line was broken.
+    /// The line was broken, and the login does not know yet.
     broken: AtomicBool,
+    /// The password is asked for: another BREAK says nothing.
+    locked: AtomicBool,
 }
 
 impl Default for Shared {
@@ -60,6 +62,7 @@ impl Default for Shared {
             pressed: AtomicU64::new(0),
             began: Instant::now(),
             broken: AtomicBool::new(false),
+            locked: AtomicBool::new(false),
         }))
     }
 }
@@ -130,6 +133,25 @@ impl Shared {
     pub fn idle(&self) -> Duration {
         let pressed = Duration::from_millis(self.0.pressed.load(Ordering::Relaxed));
         self.0.began.elapsed().saturating_sub(pressed)
+    }
+
+    /// Notes that the line was broken.
+    pub fn broke(&self) {
+        if !self.0.locked.load(Ordering::SeqCst) {
+            self.0.broken.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Returns whether the line was broken and nobody took note.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.0.broken.load(Ordering::SeqCst)
+    }
+
+    /// Notes that the login is locked, or open again; what was broken is known.
+    pub fn lock(&self, locked: bool) {
+        self.0.locked.store(locked, Ordering::SeqCst);
+        self.0.broken.store(false, Ordering::SeqCst);
     }
 
     fn mode(&self) -> Mode {
@@ -305,7 +327,7 @@ struct Break(Shared);
 
 impl ConditionalEventHandler for Break {
     fn handle(&self, _: &Event, _: RepeatCount, _: bool, _: &EventContext<'_>) -> Option<Cmd> {
-        self.0.0.broken.store(true, Ordering::Relaxed);
+        self.0.broke();
         Some(Cmd::Interrupt)
     }
 }
@@ -387,11 +409,7 @@ impl Keys {
                 (self.noise, self.errors) = (0, 0);
                 Typed::Line(line)
             }
-            Err(ReadlineError::Interrupted)
-                if self.shared.0.broken.swap(false, Ordering::Relaxed) =>
-            {
-                Typed::Lock
-            }
+            Err(ReadlineError::Interrupted) if self.shared.is_broken() => Typed::Lock,
             Err(ReadlineError::Interrupted) => Typed::Nothing,
             Err(ReadlineError::Eof) => Typed::End,
             Err(error) => self.stumble(&error),

@@ -7,12 +7,14 @@ use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::ask::{Client, Unanswered};
 use super::grammar::Role;
+use super::pager::INTERRUPTED;
 use super::session::Session;
 use super::terminal;
 
@@ -208,6 +210,8 @@ pub fn unlock(session: &mut Session) -> bool {
             continue;
         }
         let asked = json!({ "user": session.user, "password": password });
+        // What woke the login for the lock cancels no question.
+        INTERRUPTED.store(false, Ordering::SeqCst);
         match session.client.ask("login", &asked) {
             Ok(_) => return true,
             Err(why) => println!("{why}"),

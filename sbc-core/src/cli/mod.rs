@@ -4,6 +4,7 @@
 
 mod ask;
 mod banner;
+mod breaks;
 mod capture;
 mod configure;
 mod deeds;
@@ -20,6 +21,7 @@ mod network;
 mod packets;
 mod pager;
 mod pipe;
+mod plain;
 mod session;
 mod table;
 mod terminal;
@@ -31,6 +33,7 @@ use std::process::ExitCode;
 use ask::Client;
 use session::{Outcome, Session};
 
+pub use plain::plain;
 pub use table::moment;
 
 /// A command that is not known, or lacks something.

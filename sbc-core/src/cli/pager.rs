@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex};
 
 /// Lines of a terminal that does not tell its size.
@@ -74,7 +75,7 @@ fn more(percent: usize) -> Key {
     print!("--More-- ({percent}%)");
     let _closed = io::stdout().flush();
     let mut byte = [0];
-    let read = rustix::io::read(io::stdin(), &mut byte);
+    let read = wait_for_key().and_then(|()| rustix::io::read(io::stdin(), &mut byte));
     // Takes the question away again, without asking the terminal anything.
     print!("\r{:18}\r", "");
     let _closed = io::stdout().flush();
@@ -87,6 +88,22 @@ fn more(percent: usize) -> Key {
         (Ok(1), [b'\r' | b'\n' | b'j']) => Key::Line,
         _ => Key::Quit,
     }
+}
+
+/// Waits until there is a key to read; fails when the login is wanted elsewhere.
+fn wait_for_key() -> rustix::io::Result<()> {
+    const TICK: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
+    let stdin = io::stdin();
+    while !INTERRUPTED.load(Ordering::Relaxed) {
+        match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&TICK)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            ready => return ready.map(drop),
+        }
+    }
+    Err(rustix::io::Errno::INTR)
 }
 
 /// Writes everything, or drops the rest at Ctrl-C. Returns whether all went out.

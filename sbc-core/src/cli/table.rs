@@ -11,9 +11,9 @@ fn rows<T: DeserializeOwned>(value: &Value) -> Vec<T> {
     serde_json::from_value(value.clone()).unwrap_or_default()
 }
 
-/// Returns the JSON itself.
+/// Returns the JSON itself, in ASCII.
 pub fn raw(value: &Value) -> String {
-    format!("{value:#}\n")
+    super::plain(format!("{value:#}\n"))
 }
 
 /// Returns the version.

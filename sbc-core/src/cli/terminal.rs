@@ -83,6 +83,7 @@ pub fn talk(session: &mut Session) -> ExitCode {
         shared.touch();
         watch_idle(shared.clone(), limit, kept.0.clone());
     }
+    super::breaks::watch(shared.clone());
     let mut keys = match Keys::open(&shared) {
         Ok(keys) => keys,
         Err(error) => {
@@ -95,8 +96,12 @@ pub fn talk(session: &mut Session) -> ExitCode {
         shared.know(&live.document);
     }
     loop {
-        if std::mem::take(&mut session.locked) && !super::login::unlock(session) {
-            return ExitCode::SUCCESS;
+        if std::mem::take(&mut session.locked) || shared.is_broken() {
+            shared.lock(true);
+            if !super::login::unlock(session) {
+                return ExitCode::SUCCESS;
+            }
+            shared.lock(false);
         }
         INTERRUPTED.store(false, Ordering::Relaxed);
         let prompt = prompt(session);

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
+use sbc_core::cli::plain;
 use serde_json::{Map, Value, json};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -264,11 +265,11 @@ async fn respond(room: &Rc<Room>, caller: &mut Caller, line: &[u8]) -> String {
         .and_then(Value::as_object)
         .unwrap_or(&none);
     match operations::answer(room, caller, operation, arguments).await {
-        Ok(value) => json!({ "id": id, "ok": value }).to_string(),
+        Ok(value) => plain(json!({ "id": id, "ok": value }).to_string()),
         Err((code, why)) => failed(&id, &code, &why),
     }
 }
 
 fn failed(id: &Value, code: &str, message: &str) -> String {
-    json!({"id": id, "error": {"code": code, "message": message}}).to_string()
+    plain(json!({"id": id, "error": {"code": code, "message": message}}).to_string())
 }

@@ -162,8 +162,8 @@ impl Room {
             }
             Err(_) => return Err(no("SBC-3007", format!("the {who} role does not answer"))),
         };
-        let value: Value =
-            serde_json::from_str(&text).map_err(|_| no("SBC-3006", "the answer was cut"))?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|_| no("SBC-3007", format!("the {who} role answers no question")))?;
         if let Some(ok) = value.get("ok") {
             return Ok(ok.clone());
         }

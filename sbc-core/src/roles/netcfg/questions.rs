@@ -16,7 +16,7 @@ use sbc_plan::desired::{Connection, Link};
 use serde_json::{Value, json};
 
 use crate::ipc::{self, Channel, Network, Standing, ToConsole, ToSignal};
-use crate::roles::pages::pages;
+use crate::roles::pages::{bounded, pages};
 
 type Console = Channel<ToConsole, ToSignal>;
 type Answered = Result<Value, (&'static str, String)>;
@@ -55,7 +55,7 @@ pub async fn answer(board: Shared, end: OwnedFd) {
                     json!({ "error": { "code": code, "message": message } }).to_string()
                 }
             };
-            for page in pages(id, &text) {
+            for page in pages(id, &bounded(text)) {
                 if ipc::say(&console, &page, &[]).await.is_err() {
                     return;
                 }

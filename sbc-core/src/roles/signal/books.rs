@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use sbc_call::ladder::Ladder;
 use sbc_call::story::Story;
+use sbc_core::cli::plain;
 
 /// Octets of records that may wait; more are written at once.
 const LINES_MAX: usize = 64 * 1024;
@@ -78,12 +79,12 @@ impl Books {
             "{story}"
         );
         if self.records.is_some() {
-            let whole = self.lines.len();
-            if serde_json::to_writer(&mut self.lines, record).is_ok() {
-                self.lines.push(b'\n');
-            } else {
-                self.lines.truncate(whole);
-                self.unwritten += 1;
+            match serde_json::to_string(record).map(plain) {
+                Ok(line) => {
+                    self.lines.extend_from_slice(line.as_bytes());
+                    self.lines.push(b'\n');
+                }
+                Err(_) => self.unwritten += 1,
             }
             if self.lines.len() > LINES_MAX {
                 self.flush();

@@ -10,11 +10,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use crate::ipc::{Broken, Channel, ToConsole, ToSignal};
-use crate::roles::pages::pages;
-
-/// Packets that wait for a console that reads slowly; an answer over it is cut,
-/// and the console says so.
-const WAITING_MAX: usize = 1024;
+use crate::roles::pages::{bounded, pages};
 
 type Console = Channel<ToConsole, ToSignal>;
 
@@ -33,8 +29,8 @@ pub async fn answer(desk: Rc<Desk>, end: OwnedFd) {
                     Ok(Some(received)) => {
                         for message in received.messages {
                             if let ToSignal::Ask { id, operation, arguments } = message {
-                                let text = asked(&desk, &operation, &arguments);
-                                waiting.extend(pages(id, &text).take(WAITING_MAX));
+                                let text = bounded(asked(&desk, &operation, &arguments));
+                                waiting.extend(pages(id, &text));
                             }
                         }
                     }
