@@ -19,3 +19,4 @@ mod stage;
 mod tunnel;
 mod undo;
 mod vlans;
+mod volume;

@@ -8,10 +8,9 @@ use sbc_tests::kit::router::{INTERNET, PROVIDERS};
 use sbc_tests::kit::vswitch::frame::{Carried, ESP, Packet, TCP, UDP, carried};
 
 use crate::stage::call;
-use crate::tunnel::{FILE, World};
+use crate::tunnel::{FILE, INSIDE, World};
 
 /// The node's address inside the tunnel, and outside.
-const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
 const MED: Ipv4Addr = Ipv4Addr::new(10, 20, 120, 1);
 

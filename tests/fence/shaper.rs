@@ -11,7 +11,7 @@ use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::vswitch::frame::{Carried, UDP, carried};
 
 use crate::stage::{PATIENCE, hears, word};
-use crate::tunnel::{FILE, World};
+use crate::tunnel::{FILE, INSIDE, World};
 use sbc_tests::kit::router::{INTERNET, PROVIDERS};
 
 /// bit/s of the link, as the file says.
@@ -24,7 +24,6 @@ const SECONDS: u64 = 20;
 /// Calls at once, at 111.2 kbit/s each: a third of the link.
 const CALLS: usize = 6;
 
-const INSIDE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
 
 /// A call that is up: the names both telephones give it.

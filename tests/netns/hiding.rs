@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::scenarios::{Caller, Kind};
-use super::sipp::Sipp;
 use super::stage::{CARRIER, PATIENCE, SERVER, Stage, TO_CARRIER, TO_CARRIER_TCP, TO_SERVER};
 use super::volume::places;
+use sbc_tests::kit::scenarios::{Caller, Kind};
+use sbc_tests::kit::sipp::Sipp;
 
 /// Calls of each kind.
 const CALLS: u32 = 4;
@@ -91,8 +91,8 @@ fn no_message_of_one_side_names_anything_of_the_other() {
         return;
     };
     let trace = ["-trace_msg", "-message_file", "messages"];
-    let server = Sipp::answers(&stage, "med1", (SERVER, true), &trace);
-    let carrier = Sipp::answers(&stage, "itsp", (CARRIER, false), &trace);
+    let server = Sipp::answers(stage.hall(), "med1", (SERVER, true), &trace).unwrap();
+    let carrier = Sipp::answers(stage.hall(), "itsp", (CARRIER, false), &trace).unwrap();
     let mut sides = [
         vec![carrier.folder().to_owned()],
         vec![server.folder().to_owned()],
@@ -131,7 +131,7 @@ fn no_message_of_one_side_names_anything_of_the_other() {
         }
     }
     for (sipp, kind) in &mut running {
-        let outcome = sipp.finish(PATIENCE);
+        let outcome = sipp.finish(PATIENCE).unwrap();
         assert_eq!(
             outcome.succeeded,
             u64::from(CALLS),

@@ -15,8 +15,6 @@ mod foreign;
 mod hiding;
 mod jailed;
 mod killed;
-mod scenarios;
-mod sipp;
 mod stage;
 mod strangers;
 mod volume;

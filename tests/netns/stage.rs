@@ -11,6 +11,7 @@ use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::net::{Cable, Net};
 use sbc_tests::kit::node::Node;
 use sbc_tests::kit::programs::build;
+use sbc_tests::kit::sipp::Hall;
 use sbc_tests::lab::demo;
 use serde_json::Value;
 
@@ -99,6 +100,14 @@ impl Stage {
         let mut actor = Actor::start(place, command.args(words)).expect("a program of the lab");
         actor.hear("ready", PATIENCE).expect("ready");
         actor
+    }
+
+    /// Returns where SIPp runs.
+    pub fn hall(&self) -> Hall<'_> {
+        Hall {
+            net: &self.net,
+            folder: &self.folder,
+        }
     }
 
     /// Starts a telephone: `udp` or `tcp`, where it is, where the node is for it.

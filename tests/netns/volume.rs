@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::scenarios::{Caller, Kind, caller};
-use super::sipp::{Outcome, Sipp};
 use super::stage::{
     CARRIER, CARRIER_TCP, PATIENCE, SERVER, Stage, TO_CARRIER, TO_CARRIER_TCP, TO_SERVER,
     descriptors, resident,
 };
+use sbc_tests::kit::scenarios::{Caller, Kind, caller};
+use sbc_tests::kit::sipp::{Outcome, Sipp};
 
 /// Callers of the provider beside its own answering side.
 const CALLER: &str = "172.20.31.1:5070";
@@ -55,7 +55,15 @@ pub fn places(
     words.extend(more);
     words.push(who.node);
     let scenario = caller(who, kind);
-    Sipp::start(stage, place, name, &scenario, (who.face, who.tcp), &words)
+    Sipp::start(
+        stage.hall(),
+        place,
+        name,
+        &scenario,
+        (who.face, who.tcp),
+        &words,
+    )
+    .unwrap()
 }
 
 fn all(succeeded: u64) -> Outcome {
@@ -74,7 +82,7 @@ fn every_call_over_udp_and_tcp_succeeds_with_media_both_ways() {
     else {
         return;
     };
-    let _server = Sipp::answers(&stage, "med1", (SERVER, true), &["-rtp_echo"]);
+    let _server = Sipp::answers(stage.hall(), "med1", (SERVER, true), &["-rtp_echo"]).unwrap();
     let speaks = |place: &str, who: Caller<'_>| {
         let folder = stage.folder.join(format!("{place}-speaks"));
         std::fs::create_dir_all(&folder).unwrap();
@@ -84,9 +92,14 @@ fn every_call_over_udp_and_tcp_succeeds_with_media_both_ways() {
     };
     let mut carrier = speaks("itsp", IN);
     let mut carrier_tcp = speaks("itsp-tcp", IN_TCP);
-    assert_eq!(carrier.finish(PATIENCE), all(100), "{}", carrier.errors());
     assert_eq!(
-        carrier_tcp.finish(PATIENCE),
+        carrier.finish(PATIENCE).unwrap(),
+        all(100),
+        "{}",
+        carrier.errors()
+    );
+    assert_eq!(
+        carrier_tcp.finish(PATIENCE).unwrap(),
         all(100),
         "{}",
         carrier_tcp.errors()
@@ -133,9 +146,9 @@ fn of_a_thousand_calls_over_a_wire_that_loses_a_tenth_each_way_99_of_100_succeed
     // Calls from the provider, and calls to it, each over a wire of its own.
     let mut inward = wire("172.20.31.1:5061", "172.20.31.1:5071", CALLER, "11");
     let mut outward = wire(CARRIER, "172.20.31.1:5081", "172.20.31.1:5080", "23");
-    let _server = Sipp::answers(&stage, "med1", (SERVER, true), &[]);
+    let _server = Sipp::answers(stage.hall(), "med1", (SERVER, true), &[]).unwrap();
     let behind = ("172.20.31.1:5080", false);
-    let carrier = Sipp::answers_with(&stage, "itsp", behind, CARRIER, &[]);
+    let carrier = Sipp::answers_with(stage.hall(), "itsp", behind, CARRIER, &[]).unwrap();
     let who = Caller {
         face: "172.20.31.1:5061",
         node: TO_CARRIER,
@@ -143,12 +156,23 @@ fn of_a_thousand_calls_over_a_wire_that_loses_a_tenth_each_way_99_of_100_succeed
     };
     let scenario = caller(who, Kind::Answered(LASTS));
     let words = ["-m", "500", "-r", "50", "172.20.31.1:5071"];
-    let mut caller = Sipp::start(&stage, "itsp", "caller", &scenario, (CALLER, false), &words);
+    let mut caller = Sipp::start(
+        stage.hall(),
+        "itsp",
+        "caller",
+        &scenario,
+        (CALLER, false),
+        &words,
+    )
+    .unwrap();
     let kind = (OUT, Kind::Answered(LASTS));
     let mut server = places(&stage, "med1", "caller", kind, (EACH, 50), &[]);
 
     let patience = Duration::from_secs(90);
-    let (a, b) = (caller.finish(patience), server.finish(patience));
+    let (a, b) = (
+        caller.finish(patience).unwrap(),
+        server.finish(patience).unwrap(),
+    );
     let succeeded = a.succeeded + b.succeeded;
     for wire in [&mut inward, &mut outward] {
         let line = wire.ask("count", "wire").unwrap();
@@ -229,7 +253,7 @@ fn mixed(stage: &Stage, round: &str, calls: u32) {
         running.push((sipp, kind, u64::from(calls)));
     }
     for (sipp, kind, calls) in &mut running {
-        let outcome = sipp.finish(Duration::from_secs(60));
+        let outcome = sipp.finish(Duration::from_secs(60)).unwrap();
         assert_eq!(outcome, all(*calls), "{kind:?}: {}", sipp.errors());
     }
     // Transactions absorb repetitions for 32 s (RFC 3261 §17.2.2, Timer J).
@@ -260,9 +284,9 @@ fn five_thousand_mixed_calls_through_the_processes_leave_nothing() {
     let Some(stage) = Stage::set_with(name, &[NO_CACHE]) else {
         return;
     };
-    let _server = Sipp::answers(&stage, "med1", (SERVER, true), &[]);
-    let _carrier = Sipp::answers(&stage, "itsp", (CARRIER, false), &[]);
-    let _carrier_tcp = Sipp::answers(&stage, "itsp-tcp", (CARRIER_TCP, true), &[]);
+    let _server = Sipp::answers(stage.hall(), "med1", (SERVER, true), &[]).unwrap();
+    let _carrier = Sipp::answers(stage.hall(), "itsp", (CARRIER, false), &[]).unwrap();
+    let _carrier_tcp = Sipp::answers(stage.hall(), "itsp-tcp", (CARRIER_TCP, true), &[]).unwrap();
     mixed(&stage, "before", 2_000);
     assert!(stage.counter("ladders-evicted") > 0, "the ladders are full");
     let before = holding(&stage);

@@ -5,10 +5,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use super::stage::{PATIENCE, Stage};
-use sbc_tests::kit::node::send;
+use super::net::Net;
+use super::node::send;
+
+/// How long one may take until it listens.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where each SIPp runs, and what of: namespaces, and a folder for what they write.
+#[derive(Clone, Copy, Debug)]
+pub struct Hall<'a> {
+    pub net: &'a Net,
+    pub folder: &'a Path,
+}
 
 /// One running SIPp.
+#[derive(Debug)]
 pub struct Sipp {
     name: String,
     child: Child,
@@ -24,92 +35,94 @@ pub struct Outcome {
 
 impl Sipp {
     /// Starts one that answers calls at `at` (`udp` or `tcp`), with `more` words.
-    pub fn answers(stage: &Stage, place: &str, (at, tcp): (&str, bool), more: &[&str]) -> Self {
-        Self::answers_with(stage, place, (at, tcp), at, more)
+    ///
+    /// # Errors
+    /// That it cannot be started, or does not listen in time.
+    pub fn answers(
+        hall: Hall<'_>,
+        place: &str,
+        (at, tcp): (&str, bool),
+        more: &[&str],
+    ) -> Result<Self, String> {
+        Self::answers_with(hall, place, (at, tcp), at, more)
     }
 
     /// The same behind a wire: `face` is how the node sees it.
+    ///
+    /// # Errors
+    /// As above.
     pub fn answers_with(
-        stage: &Stage,
+        hall: Hall<'_>,
         place: &str,
         (at, tcp): (&str, bool),
         face: &str,
         more: &[&str],
-    ) -> Self {
+    ) -> Result<Self, String> {
         let scenario = super::scenarios::callee(face, tcp);
-        let sipp = Self::start(stage, place, "callee", &scenario, (at, tcp), more);
+        let sipp = Self::start(hall, place, "callee", &scenario, (at, tcp), more)?;
         let since = Instant::now();
         while !listens(sipp.child.id(), at, tcp) {
-            assert!(since.elapsed() < PATIENCE, "{} does not listen", sipp.name);
+            if since.elapsed() > PATIENCE {
+                return Err(format!("{} does not listen", sipp.name));
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
-        sipp
+        Ok(sipp)
     }
 
     /// Starts one with a scenario of its own.
+    ///
+    /// # Errors
+    /// That it cannot be started.
     pub fn start(
-        stage: &Stage,
+        hall: Hall<'_>,
         place: &str,
         name: &str,
         scenario: &str,
         (at, tcp): (&str, bool),
         more: &[&str],
-    ) -> Self {
+    ) -> Result<Self, String> {
         let name = format!("{place}-{name}");
-        let folder = stage.folder.join(&name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("scenario.xml"), scenario).expect("a scenario");
-        let (address, port) = at.rsplit_once(':').expect("an address and a port");
-        let out = std::fs::File::create(folder.join("screen")).expect("a file");
-        let mut command = stage.net.command(place, "sipp");
-        command.args([
-            "-sf",
-            "scenario.xml",
-            "-i",
-            address,
-            "-mi",
-            address,
-            "-p",
-            port,
-        ]);
-        command.args(["-t", if tcp { "t1" } else { "u1" }, "-nostdin", "-fd", "1"]);
+        let said = |why: std::io::Error| format!("{name}: {why}");
+        let folder = hall.folder.join(&name);
+        std::fs::create_dir_all(&folder).map_err(said)?;
+        std::fs::write(folder.join("scenario.xml"), scenario).map_err(said)?;
+        let (address, port) = at.rsplit_once(':').ok_or("no address and port")?;
+        let out = std::fs::File::create(folder.join("screen")).map_err(said)?;
+        let wire = if tcp { "t1" } else { "u1" };
+        let mut command = hall.net.command(place, "sipp");
+        command.args(["-sf", "scenario.xml", "-i", address, "-mi", address]);
+        command.args(["-p", port, "-t", wire, "-nostdin", "-fd", "1"]);
         command.args(["-trace_stat", "-stf", "stat.csv", "-deadcall_wait", "0"]);
-        command.args([
-            "-trace_err",
-            "-error_file",
-            "errors",
-            "-buff_size",
-            "4000000",
-        ]);
-        command.args(["-l", "5000"]);
+        command.args(["-trace_err", "-error_file", "errors", "-l", "5000"]);
+        command.args(["-buff_size", "4000000"]);
         command.args(more).current_dir(&folder);
-        let child = command
+        command
             .stdin(Stdio::null())
             .stdout(out)
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sipp");
-        Self {
+            .stderr(Stdio::null());
+        let child = command.spawn().map_err(said)?;
+        Ok(Self {
             name,
             child,
             folder,
-        }
+        })
     }
 
     /// Waits until it has placed all its calls; returns how they went.
-    pub fn finish(&mut self, within: Duration) -> Outcome {
+    ///
+    /// # Errors
+    /// That it was not done in time, with what it complained of.
+    pub fn finish(&mut self, within: Duration) -> Result<Outcome, String> {
         let since = Instant::now();
-        while self.child.try_wait().expect("sipp").is_none() {
-            assert!(
-                since.elapsed() < within,
-                "{} is not done: {:?}\n{}",
-                self.name,
-                self.so_far(),
-                self.errors()
-            );
+        while let Ok(None) = self.child.try_wait() {
+            if since.elapsed() > within {
+                let (so_far, errors) = (self.so_far(), self.errors());
+                return Err(format!("{} is not done: {so_far:?}\n{errors}", self.name));
+            }
             std::thread::sleep(Duration::from_millis(20));
         }
-        self.so_far()
+        Ok(self.so_far())
     }
 
     /// Returns how its calls went so far; what it says once a second.
