@@ -15,14 +15,17 @@ use crate::gpt::SECTOR;
 use crate::lab::{kernel_image, unpacked_kernel};
 use crate::lay::lay;
 use crate::lock::Lock;
+use crate::modules::Kernel;
 use crate::release::Release;
 use crate::tools::Tools;
 use crate::tree::Tree;
-use crate::{disk, grub, report, root, sbom, stage1, uki, verify, verity};
+use crate::{disk, grub, report, root, sbom, stage1, symbols, uki, verify, verity};
 
 /// The binary's target: named, so that programs of the build itself are not
 /// linked like it.
 const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// What the kernel must have, in the repository.
+const SYMBOLS: &str = "buildroot-overlay/board/sbc/linux.config";
 /// Octets of the data partition as it is shipped.
 const DATA: u64 = 64 << 20;
 /// Blocks of data in a slot's root, at most.
@@ -83,7 +86,20 @@ pub fn binary(repository: &Path) -> anyhow::Result<PathBuf> {
     Ok(target.join(TARGET).join("image/sbc"))
 }
 
-/// Makes the parts of one version from the tree of its root.
+/// What a version's parts are made from, wherever it came from.
+#[derive(Debug)]
+pub struct Source {
+    /// The root.
+    pub tree: Tree,
+    /// The kernel.
+    pub kernel: Vec<u8>,
+    /// Its version, as `uname -r` says it.
+    pub uname: String,
+    /// The memory disk of the first stage, not compressed.
+    pub stage1: Vec<u8>,
+}
+
+/// Makes the parts of one version.
 ///
 /// # Errors
 /// When a program fails, or something does not fit its place.
@@ -92,14 +108,12 @@ pub fn parts(
     cache: &Cache,
     lock: &Lock,
     release: &Release,
-    tree: &Tree,
-    binary: &Path,
+    source: &Source,
 ) -> anyhow::Result<Parts> {
-    let root = erofs(tools, release, tree)?;
+    let root = erofs(tools, release, &source.tree)?;
     let salt = salt(release);
     let hashes = verity::tree(&root, &salt, &release.uuid("hash").0)?;
-    let kernel = fs::read(kernel_image(&unpacked_kernel(cache, lock)?)?)?;
-    let initrd = tools.compress(&stage1::archive(cache, lock, binary)?)?;
+    let initrd = tools.compress(&source.stage1)?;
     let cmdline = release.cmdline(&hashes.root);
     let stub = file_of(
         cache,
@@ -107,21 +121,18 @@ pub fn parts(
         "systemd-boot-efi",
         "usr/lib/systemd/boot/efi/linuxx64.efi.stub",
     )?;
-    let uname = lock.kernel().map_or("", |one| {
-        one.name.strip_prefix("linux-image-").unwrap_or_default()
-    });
     let sections: [uki::Section<'_>; 5] = [
         (".osrel", &release.os_release()),
         (".cmdline", cmdline.as_bytes()),
-        (".uname", uname.as_bytes()),
-        (".linux", &kernel),
+        (".uname", source.uname.as_bytes()),
+        (".linux", &source.kernel),
         (".initrd", &initrd),
     ];
     let uki = uki::write(&stub, &sections)?;
     Ok(Parts {
         root,
         tree: hashes,
-        kernel,
+        kernel: source.kernel.clone(),
         initrd,
         cmdline,
         uki,
@@ -278,7 +289,17 @@ pub fn build(cache: &Cache, fetched: &Fetched, order: &Order<'_>) -> anyhow::Res
     fs::write(image.with_extension("spdx.json"), list)?;
     let texts = sbom::licences(cache, release, &packages, &crates)?;
     fs::write(image.with_extension("licences"), texts)?;
-    let parts = parts(&tools, cache, lock, release, &tree, &binary)?;
+    let package = unpacked_kernel(cache, lock)?;
+    let kernel = Kernel::open(&package)?;
+    let wanted = repository.join(SYMBOLS);
+    symbols::held(&fs::read_to_string(&wanted)?, &package, kernel.version())?;
+    let source = Source {
+        tree,
+        kernel: fs::read(kernel_image(&package)?)?,
+        uname: kernel.version().to_owned(),
+        stage1: stage1::archive(&kernel, &binary)?,
+    };
+    let parts = parts(&tools, cache, lock, release, &source)?;
     say("the disk");
     assemble(&tools, cache, lock, release, &parts, &image)?;
     fs::remove_dir_all(&scratch)?;
@@ -308,7 +329,11 @@ fn key(order: &Order<'_>, lock: &Lock, binary: &Path) -> anyhow::Result<String> 
     Ok(hex(&hash.finalize()))
 }
 
-fn assemble(
+/// Writes the disk of one version.
+///
+/// # Errors
+/// When a program fails, or something does not fit its place.
+pub fn assemble(
     tools: &Tools,
     cache: &Cache,
     lock: &Lock,

@@ -1,6 +1,7 @@
 //! Arguments come in, a step of building the image is done, what it made is
 //! printed.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use sbc_image::bundle;
 use sbc_image::cpio;
 use sbc_image::disk::Disk;
 use sbc_image::fetch::{Cache, Fetched, Strictness, Unfetched};
+use sbc_image::foreign::{self, Foreign};
 use sbc_image::lab;
 use sbc_image::lock::Lock;
 use sbc_image::release::{Release, TIME};
@@ -23,6 +25,9 @@ const USAGE: &str = "usage, from the top of the repository:
   sbc-image build [--version V] [--out FOLDER] [--strict] [--keys FOLDER] [--overlay FOLDER]
                                     build the disk image; updates may be signed by the one or
                                     two NAME.pub of the folder of keys
+  sbc-image assemble --rootfs FOLDER --kernel FILE [--version V] [--out FOLDER] [--keys FOLDER]
+                                    the same disk from a root and a kernel that another
+                                    builder made, as Buildroot does
   sbc-image binary                  build the program that goes into it, print its path
   sbc-image key FOLDER NAME         make a pair of keys, NAME.key and NAME.pub
   sbc-image bundle IMAGE KEY [FLOOR]
@@ -37,6 +42,8 @@ const USAGE: &str = "usage, from the top of the repository:
   sbc-image lab                     make the lab guests' kernel and initrd, print their paths
   sbc-image cpio OUT PATH=FILE …    write an archive of files, each executable";
 const LOCK: &str = "image/packages.lock";
+/// Where results go, unless somebody says otherwise.
+const OUT: &str = "target/firmware";
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -79,6 +86,7 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
             Ok(())
         }
         ["build", rest @ ..] => build_image(rest),
+        ["assemble", rest @ ..] => assemble(rest),
         ["key", folder, name] => {
             println!("{}", bundle::key(Path::new(folder), name)?.display());
             Ok(())
@@ -103,43 +111,81 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-fn build_image(words: &[&str]) -> anyhow::Result<()> {
-    let mut version = env!("CARGO_PKG_VERSION");
-    let mut out = "target/firmware";
-    let mut strictness = Strictness::Forward;
-    let mut overlay = "buildroot-overlay/rootfs";
-    let mut keys = Vec::new();
+/// Takes words apart: each option of `with_value` and what follows it, and those of
+/// `alone`.
+fn options<'a>(
+    words: &[&'a str],
+    with_value: &[&str],
+    alone: &[&str],
+) -> anyhow::Result<BTreeMap<&'a str, &'a str>> {
+    let mut found = BTreeMap::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        match *word {
-            "--version" => version = words.next().context(USAGE)?,
-            "--out" => out = words.next().context(USAGE)?,
-            "--overlay" => overlay = words.next().context(USAGE)?,
-            "--keys" => {
-                keys = bundle::public_keys(Path::new(words.next().context(USAGE)?))?;
-            }
-            "--strict" => strictness = Strictness::Release,
-            _ => bail!("{USAGE}"),
+        if with_value.contains(word) {
+            found.insert(*word, *words.next().context(USAGE)?);
+        } else if alone.contains(word) {
+            found.insert(*word, "");
+        } else {
+            bail!("{USAGE}");
         }
     }
+    Ok(found)
+}
+
+/// Returns the version the words name, with the time all writers give.
+fn release(words: &BTreeMap<&str, &str>) -> anyhow::Result<Release> {
+    let version = words.get("--version").unwrap_or(&env!("CARGO_PKG_VERSION"));
     let time = match std::env::var("SOURCE_DATE_EPOCH") {
         Ok(text) => text.parse().context("SOURCE_DATE_EPOCH")?,
         Err(_) => TIME,
     };
-    let (cache, fetched) = (cache()?, fetch(strictness)?);
-    let _held = cache.hold()?;
+    Ok(Release {
+        version: (*version).to_owned(),
+        time,
+    })
+}
+
+/// Returns the public keys of the folder the words name.
+fn keys(words: &BTreeMap<&str, &str>) -> anyhow::Result<Vec<(String, Vec<u8>)>> {
+    let folder = words.get("--keys").map(Path::new);
+    folder.map_or_else(|| Ok(Vec::new()), bundle::public_keys)
+}
+
+fn build_image(words: &[&str]) -> anyhow::Result<()> {
+    let with_value = ["--version", "--out", "--overlay", "--keys"];
+    let words = options(words, &with_value, &["--strict"])?;
+    let place = |name: &str, usual: &str| std::path::absolute(words.get(name).unwrap_or(&usual));
+    let strictness = match words.get("--strict") {
+        Some(_) => Strictness::Release,
+        None => Strictness::Forward,
+    };
     let order = Order {
         repository: &std::env::current_dir()?,
-        release: Release {
-            version: version.to_owned(),
-            time,
-        },
-        out: &std::path::absolute(out)?,
-        overlay: &std::path::absolute(overlay)?,
-        keys,
+        release: release(&words)?,
+        out: &place("--out", OUT)?,
+        overlay: &place("--overlay", "buildroot-overlay/rootfs")?,
+        keys: keys(&words)?,
     };
-    let image = build(&cache, &fetched, &order)?;
-    println!("{}", image.display());
+    let (cache, fetched) = (cache()?, fetch(strictness)?);
+    let _held = cache.hold()?;
+    println!("{}", build(&cache, &fetched, &order)?.display());
+    Ok(())
+}
+
+/// Puts a disk together from what another builder made.
+fn assemble(words: &[&str]) -> anyhow::Result<()> {
+    let with_value = ["--rootfs", "--kernel", "--version", "--out", "--keys"];
+    let words = options(words, &with_value, &[])?;
+    let order = Foreign {
+        rootfs: Path::new(words.get("--rootfs").context(USAGE)?),
+        kernel: Path::new(words.get("--kernel").context(USAGE)?),
+        release: release(&words)?,
+        out: &std::path::absolute(words.get("--out").unwrap_or(&OUT))?,
+        keys: keys(&words)?,
+    };
+    let (cache, fetched) = (cache()?, fetch(Strictness::Forward)?);
+    let _held = cache.hold()?;
+    println!("{}", foreign::build(&cache, &fetched, &order)?.display());
     Ok(())
 }
 

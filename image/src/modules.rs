@@ -8,7 +8,7 @@ use core::fmt;
 use core::str::FromStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::elf;
@@ -148,9 +148,14 @@ fn read(name: &str, file: &Path) -> Result<Module, Unloadable> {
         path: file.to_owned(),
         said,
     };
-    let mut bytes = Vec::new();
-    lzma_rs::xz_decompress(&mut BufReader::new(opened), &mut bytes)
-        .map_err(|error| broken(error.to_string()))?;
+    let (mut bytes, mut opened) = (Vec::new(), BufReader::new(opened));
+    let unpacked = if file.extension().is_some_and(|end| end == "xz") {
+        lzma_rs::xz_decompress(&mut opened, &mut bytes).map_err(|error| error.to_string())
+    } else {
+        let whole = opened.read_to_end(&mut bytes);
+        whole.map(drop).map_err(|error| error.to_string())
+    };
+    unpacked.map_err(broken)?;
     let said = elf::section(&bytes, ".modinfo").map_err(|error| broken(error.to_string()))?;
     let said = said.ok_or_else(|| broken("it says nothing of itself".into()))?;
     let (depends, aliases) = modinfo(said);

@@ -59,21 +59,54 @@ pub fn tree(
         let path = format!("/usr/lib/ipsec/plugins/libstrongswan-{plugin}.so");
         roots.close(&path, &mut tree)?;
     }
-    let kernel = Kernel::open(&unpacked_kernel(cache, lock)?)?;
-    let names = [manifest::PROTOCOLS, manifest::FILES, manifest::DEVICES].concat();
-    lay_modules(&mut tree, kernel.version(), &kernel.close(&names)?);
+    modules(&mut tree, &Kernel::open(&unpacked_kernel(cache, lock)?)?)?;
     tree.put("usr/sbin/sbc", 0o755, Content::From(binary.to_owned()));
     for name in NAMES {
         tree.link(&format!("usr/sbin/{name}"), "sbc");
     }
+    own(&mut tree, release, keys);
+    over(&mut tree, overlay, "").with_context(|| overlay.display().to_string())?;
+    move_etc(&mut tree);
+    Ok(without_privilege(&tree))
+}
+
+/// Returns the tree of a root that somebody else has made, as [`tree`] would leave it:
+/// of the modules of `kernel` it keeps those a node may need.
+///
+/// # Errors
+/// When a file of it cannot be read, or a module is not there.
+pub fn foreign(
+    folder: &Path,
+    kernel: &Kernel,
+    release: &Release,
+    keys: &[(String, Vec<u8>)],
+) -> anyhow::Result<Tree> {
+    let mut tree = Tree::new();
+    for folder in MOUNT_POINTS {
+        tree.folder(folder);
+    }
+    over(&mut tree, folder, "").with_context(|| folder.display().to_string())?;
+    tree.remove("usr/lib/modules");
+    modules(&mut tree, kernel)?;
+    own(&mut tree, release, keys);
+    move_etc(&mut tree);
+    Ok(without_privilege(&tree))
+}
+
+/// Lays the modules a node may need.
+fn modules(tree: &mut Tree, kernel: &Kernel) -> anyhow::Result<()> {
+    let names = [manifest::PROTOCOLS, manifest::FILES, manifest::DEVICES].concat();
+    lay_modules(tree, kernel.version(), &kernel.close(&names)?);
+    Ok(())
+}
+
+/// Lays what a release says of itself.
+fn own(tree: &mut Tree, release: &Release, keys: &[(String, Vec<u8>)]) {
     tree.file("usr/lib/os-release", 0o644, release.os_release());
     tree.file("usr/share/sbc/release", 0o644, release.file());
     for (name, key) in keys {
         tree.file(&format!("usr/share/sbc/keys/{name}"), 0o644, key.clone());
     }
-    over(&mut tree, overlay, "").with_context(|| overlay.display().to_string())?;
-    move_etc(&mut tree);
-    Ok(without_privilege(&tree))
 }
 
 /// Returns the files of the overlay alone.
@@ -96,10 +129,13 @@ fn over(tree: &mut Tree, folder: &Path, path: &str) -> std::io::Result<()> {
         let to = format!("{path}{name}");
         let kind = entry.file_type()?;
         if kind.is_dir() {
+            if tree.entry(&to).is_none() {
+                tree.folder(&to);
+            }
             over(tree, &entry.path(), &format!("{to}/"))?;
         } else if kind.is_symlink() {
             tree.link(&to, &fs::read_link(entry.path())?.to_string_lossy());
-        } else if name != ".keep" {
+        } else if kind.is_file() && name != ".keep" {
             let mode = if entry.metadata()?.permissions().mode() & 0o100 == 0 {
                 0o644
             } else {

@@ -4,9 +4,7 @@
 use std::path::Path;
 
 use crate::cpio;
-use crate::fetch::Cache;
-use crate::lab::{lay_modules, unpacked_kernel};
-use crate::lock::Lock;
+use crate::lab::lay_modules;
 use crate::manifest;
 use crate::modules::Kernel;
 use crate::tree::{Content, Tree};
@@ -15,7 +13,7 @@ use crate::tree::{Content, Tree};
 ///
 /// # Errors
 /// When a module is missing or a file cannot be read.
-pub fn archive(cache: &Cache, lock: &Lock, binary: &Path) -> anyhow::Result<Vec<u8>> {
+pub fn archive(kernel: &Kernel, binary: &Path) -> anyhow::Result<Vec<u8>> {
     let mut tree = Tree::new();
     for folder in ["dev", "proc", "root", "run", "sys"] {
         tree.folder(folder);
@@ -25,7 +23,6 @@ pub fn archive(cache: &Cache, lock: &Lock, binary: &Path) -> anyhow::Result<Vec<
     tree.put("init", 0o755, Content::From(binary.to_owned()));
     tree.link("sbin/modprobe", "../init");
     tree.link("lib", "usr/lib");
-    let kernel = Kernel::open(&unpacked_kernel(cache, lock)?)?;
     lay_modules(
         &mut tree,
         kernel.version(),

@@ -97,6 +97,13 @@ impl Tree {
         }
     }
 
+    /// Takes away a folder and all that is in it.
+    pub fn remove(&mut self, folder: &str) {
+        let inside = format!("{folder}/");
+        self.entries
+            .retain(|path, _| path != folder && !path.starts_with(&inside));
+    }
+
     /// Returns the entry at `path`.
     #[must_use]
     pub fn entry(&self, path: &str) -> Option<&Entry> {
@@ -123,6 +130,17 @@ mod tests {
         let paths: Vec<&str> = tree.entries().map(|(path, _)| path).collect();
         assert_eq!(paths, ["usr", "usr/sbin", "usr/sbin/nft"]);
         assert_eq!(tree.entry("usr").unwrap().mode, 0o700);
+    }
+
+    #[test]
+    fn a_folder_goes_with_all_that_is_in_it_and_nothing_else() {
+        let mut tree = Tree::new();
+        for path in ["a/b/c", "a/b/d", "a/bc"] {
+            tree.file(path, 0o644, *b"x");
+        }
+        tree.remove("a/b");
+        let paths: Vec<&str> = tree.entries().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["a", "a/bc"]);
     }
 
     #[test]

@@ -110,6 +110,49 @@ fn the_unpacked_image_holds_no_shell_no_interpreter_and_nothing_that_lends_right
     fs::remove_dir_all(root).unwrap();
 }
 
+/// A root as Buildroot leaves it: the programs, and the kernel's modules as the kernel's
+/// own build lays them.
+#[test]
+fn a_root_and_a_kernel_of_another_builder_make_the_same_slot() {
+    let name = "a_root_and_a_kernel_of_another_builder_make_the_same_slot";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    let (root, out) = (folder(name).join("root"), folder(name).join("out"));
+    let (disk, to) = (image.path.display().to_string(), root.display().to_string());
+    image.errand(&["unpack", &disk, &to]).unwrap();
+    let told = image.errand(&["lab"]).unwrap();
+    let kernel = told.lines().find_map(|line| line.strip_prefix("kernel "));
+    let kernel = Path::new(kernel.unwrap());
+    let modules = kernel.ancestors().nth(2).unwrap().join("usr/lib/modules");
+    fs::remove_dir_all(root.join("usr/lib/modules")).unwrap();
+    symlink(modules, root.join("usr/lib/modules")).unwrap();
+
+    let keys = keys().unwrap().display().to_string();
+    let (kernel, out_at) = (kernel.display().to_string(), out.display().to_string());
+    let words = [
+        "assemble", "--rootfs", &to, "--kernel", &kernel, "--out", &out_at, "--keys", &keys,
+    ];
+    let made = image.errand(&words).unwrap();
+    let made = PathBuf::from(made.trim());
+    assert!(are_same(&image.path, &made), "two disks differ");
+    image
+        .errand(&["verify", &made.display().to_string()])
+        .unwrap();
+
+    // A shell in it, or no firewall's program, and it is refused.
+    symlink("sbc", root.join("usr/bin/sh")).unwrap();
+    fs::remove_file(root.join("usr/sbin/nft")).unwrap();
+    let refused = image.errand(&words).unwrap_err();
+    for fault in ["/usr/bin/sh is an interpreter", "/usr/sbin/nft is missing"] {
+        assert!(refused.contains(fault), "{refused}");
+    }
+    fs::remove_dir_all(folder(name)).unwrap();
+}
+
 #[test]
 fn the_same_parts_make_the_same_disk_in_another_folder() {
     let name = "the_same_parts_make_the_same_disk_in_another_folder";

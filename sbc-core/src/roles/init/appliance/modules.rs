@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Where the table lies, in the first stage and in the root.
 const TABLE: &str = "/usr/lib/modules/table";
-/// The kernel unpacks the file itself (`MODULE_INIT_COMPRESSED_FILE`).
+/// The kernel unpacks a file `….xz` itself (`MODULE_INIT_COMPRESSED_FILE`).
 const COMPRESSED: i32 = 4;
 /// A table has a few thousand lines; more is no table of ours.
 const TABLE_MAX: u64 = 4 << 20;
@@ -85,7 +85,8 @@ impl Modules {
 
     fn put(&self, file: &str) -> io::Result<()> {
         let opened = File::open(Path::new(&self.folder).join(file))?;
-        match rustix::system::finit_module(&opened, c"", COMPRESSED) {
+        let flags = if file.ends_with(".ko") { 0 } else { COMPRESSED };
+        match rustix::system::finit_module(&opened, c"", flags) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => Ok(()),
             Err(error) => Err(io::Error::other(format!("module {file}: {error}"))),
         }
