@@ -13,7 +13,10 @@ use super::folder;
 /// How long a machine lives.
 const LIFE: Duration = Duration::from_secs(900);
 /// How long a telephone may wait for what the other one does.
-const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A line is locked for a minute, then for two.
+const LOCKED: Duration = Duration::from_secs(150);
 
 pub const PASSWORD: &str = "correct horse battery";
 
@@ -46,6 +49,30 @@ pub const ANSWERS: [(&str, &str); 22] = [
     ("7/8 where it listens [5068/tcp]: ", ""),
     ("8/8 country (two letters) [DE]: ", ""),
 ];
+
+/// What the questions would have made of the answers, with a way out.
+pub const LINES: &str = "set system hostname sbc-fra-01\r\
+    set interface carrier-a zone private\r\
+    set interface carrier-a device eth0\r\
+    set interface carrier-a vlan 310\r\
+    set interface carrier-a address [172.20.31.2/29]\r\
+    set interface voice-a zone mediation\r\
+    set interface voice-a device eth1\r\
+    set interface voice-a vlan 120\r\
+    set interface voice-a address [10.20.120.1/29]\r\
+    set trunk itsp-a via interface:carrier-a\r\
+    set trunk itsp-a remote [172.20.31.1:5060/udp]\r\
+    set trunk itsp-a pilot-number +49691234000\r\
+    set trunk itsp-a max-simultaneous-calls 3\r\
+    set mediation med-1 interface voice-a\r\
+    set mediation med-1 address 10.20.120.2\r\
+    set mediation med-1 port 5068/tcp\r\
+    set route outbound from mediation:*\r\
+    set route outbound match \\+.*\r\
+    set route outbound to [trunk:itsp-a]\r\
+    set route inbound from trunk:*\r\
+    set route inbound match '\\+49.*'\r\
+    set route inbound to [mediation:med-1]\r\x04";
 
 /// The neighbours of a node, each a telephone in a namespace on its VLAN.
 pub struct Neighbours {
@@ -125,16 +152,16 @@ pub fn questions(line: &mut Line<'_>) {
 }
 
 /// A machine that boots the image, its two cards in a switch.
-struct Stage {
-    neighbours: Option<Neighbours>,
-    booted: Booted,
+pub struct Stage {
+    pub neighbours: Option<Neighbours>,
+    pub booted: Booted,
     _switch: Switch,
     _cables: [Place; 2],
 }
 
 /// Boots the image, with neighbours if they are wanted. Returns nothing when the
 /// test was skipped.
-fn boot(test: &str, with_neighbours: bool) -> Option<Stage> {
+pub fn boot(test: &str, with_neighbours: bool) -> Option<Stage> {
     let image = Image::for_test(test).expect("the image")?;
     let folder = folder(test);
     let mut switch = Switch::new(&folder).unwrap();
@@ -161,7 +188,7 @@ fn boot(test: &str, with_neighbours: bool) -> Option<Stage> {
 }
 
 /// Claims the node and leaves the questions.
-fn claimed<'a>(booted: &'a Booted) -> Line<'a> {
+pub fn claimed<'a>(booted: &'a Booted) -> Line<'a> {
     let mut line = booted.line().unwrap();
     claim(&mut line, PASSWORD).unwrap();
     leaves_the_questions(&mut line);
@@ -173,6 +200,20 @@ fn leaves_the_questions(line: &mut Line<'_>) {
     line.waits("1/8 host name [sbc]: ").unwrap();
     line.types(b"\x03").unwrap();
     line.waits("nothing was changed").unwrap();
+    line.waits("sbc> ").unwrap();
+}
+
+/// Pastes a configuration and keeps it.
+pub fn pastes(line: &mut Line<'_>) {
+    line.types(b"configure\r").unwrap();
+    line.waits("sbc# ").unwrap();
+    line.types(b"load merge terminal\r").unwrap();
+    line.waits("Ctrl-D").unwrap();
+    line.types(LINES.as_bytes()).unwrap();
+    line.waits("octets, SHA-256").unwrap();
+    line.types(b"commit confirmed 5\rconfirm\r").unwrap();
+    line.waits("kept; boot uses it").unwrap();
+    line.types(b"exit\r").unwrap();
     line.waits("sbc> ").unwrap();
 }
 
@@ -223,36 +264,9 @@ fn a_newcomer_at_the_serial_port_reaches_the_first_call_by_pasted_lines() {
         return;
     };
     let mut line = claimed(&stage.booted);
-    line.types(b"configure\r").unwrap();
-    line.waits("sbc# ").unwrap();
-    line.types(b"load merge terminal\r").unwrap();
-    line.waits("Ctrl-D").unwrap();
-    let lines = "set system hostname sbc-fra-01\r\
-         set interface carrier-a zone private\r\
-         set interface carrier-a device eth0\r\
-         set interface carrier-a vlan 310\r\
-         set interface carrier-a address [172.20.31.2/29]\r\
-         set interface voice-a zone mediation\r\
-         set interface voice-a device eth1\r\
-         set interface voice-a vlan 120\r\
-         set interface voice-a address [10.20.120.1/29]\r\
-         set trunk itsp-a via interface:carrier-a\r\
-         set trunk itsp-a remote [172.20.31.1:5060/udp]\r\
-         set trunk itsp-a pilot-number +49691234000\r\
-         set trunk itsp-a max-simultaneous-calls 3\r\
-         set mediation med-1 interface voice-a\r\
-         set mediation med-1 address 10.20.120.2\r\
-         set mediation med-1 port 5068/tcp\r\
-         set route inbound from trunk:*\r\
-         set route inbound match '\\+\\d+'\r\
-         set route inbound to [mediation:med-1]\r\x04";
-    line.types(lines.as_bytes()).unwrap();
-    line.waits("octets, SHA-256").unwrap();
-    line.types(b"commit confirmed 5\rconfirm\r").unwrap();
-    line.waits("kept; boot uses it").unwrap();
+    pastes(&mut line);
     stage.neighbours.as_mut().unwrap().call();
     // Its record is written a moment after its end.
-    line.types(b"exit\r").unwrap();
     let since = Instant::now();
     loop {
         line.types(b"show call history | match itsp-a | count\r")
@@ -300,6 +314,12 @@ fn a_thousand_lines_pasted_at_the_serial_port_all_arrive() {
     assert!(count >= 3000, "{count}");
 }
 
+/// Breaks the line.
+fn breaks(stage: &Stage) {
+    let order = "chardev-send-break console";
+    stage.booted.machine.monitor(order).unwrap();
+}
+
 #[test]
 fn noise_a_break_and_control_c_at_the_serial_port_log_nobody_in_or_out() {
     let name = "noise_a_break_and_control_c_at_the_serial_port_log_nobody_in_or_out";
@@ -327,12 +347,20 @@ fn noise_a_break_and_control_c_at_the_serial_port_log_nobody_in_or_out() {
     println!("prompt {took:?} after Ctrl-C");
     line.types(b"show nonsense\x03").unwrap();
     line.waits("sbc> ").unwrap();
-    // A BREAK locks, and SysRq is off: no letter behind it does anything.
-    stage
-        .booted
-        .machine
-        .monitor("chardev-send-break console")
-        .unwrap();
+    // A BREAK locks, whether a line is typed, a screen is read or a command runs, and
+    // SysRq is off: no letter behind it does anything.
+    for typed in ["show ver", "help\r", "monitor trunks\r"] {
+        line.types(typed.as_bytes()).unwrap();
+        line.waits(typed.trim_end()).unwrap();
+        if typed.starts_with("help") {
+            line.waits("--More--").unwrap();
+        }
+        breaks(&stage);
+        line.waits("locked by admin").unwrap();
+        line.answers("Password: ", PASSWORD).unwrap();
+        line.waits("sbc> ").unwrap();
+    }
+    breaks(&stage);
     line.answers("Password: ", "b").unwrap();
     line.waits("SBC-3020").unwrap();
     line.answers("Password: ", PASSWORD).unwrap();
@@ -340,11 +368,7 @@ fn noise_a_break_and_control_c_at_the_serial_port_log_nobody_in_or_out() {
     line.types(b"exit\r").unwrap();
     // Before the login neither is anything but a key that says nothing.
     line.waits("sbc login: ").unwrap();
-    stage
-        .booted
-        .machine
-        .monitor("chardev-send-break console")
-        .unwrap();
+    breaks(&stage);
     line.types(b"b\x15\xe9\x03").unwrap();
     line.waits("sbc login: ").unwrap();
     line.types(b"admin\r").unwrap();
@@ -372,11 +396,19 @@ fn wrong_passwords_lock_the_serial_port_and_a_restart_asks_for_one_again() {
     let booted = plan.start(LIFE).unwrap();
     let mut line = claimed(&booted);
     line.types(b"exit\r").unwrap();
-    for _ in 0..5 {
+    let (mut wrong, mut locked) = (0, 0);
+    for _ in 0..100 {
         line.answers("sbc login: ", "admin").unwrap();
         line.answers("Password: ", "not the password").unwrap();
-        line.waits("SBC-3020").unwrap();
+        line.waits("SBC-302").unwrap();
+        let (said, _) = line.waits("\n").unwrap();
+        wrong += usize::from(said.starts_with("0: "));
+        locked += usize::from(said.starts_with("1: this line is locked for "));
     }
+    println!("of 100 passwords {wrong} were looked at, {locked} not");
+    // Five a minute, then five in two: a busy machine may be slow to type them.
+    assert!(wrong % 5 == 0 && wrong <= 10, "{wrong}");
+    assert_eq!(wrong + locked, 100);
     // The right one is refused as well, for a minute.
     line.answers("sbc login: ", "admin").unwrap();
     line.answers("Password: ", PASSWORD).unwrap();
@@ -386,23 +418,28 @@ fn wrong_passwords_lock_the_serial_port_and_a_restart_asks_for_one_again() {
         line.answers("sbc login: ", "admin").unwrap();
         line.answers("Password: ", PASSWORD).unwrap();
         let (said, _) = line.waits("\n").and_then(|_| line.waits("\n")).unwrap();
-        if said.contains("; 5 failed since") {
+        if said.contains(&format!("; {wrong} failed since")) {
             break;
         }
-        assert!(since.elapsed() < PATIENCE, "{said}");
+        assert!(since.elapsed() < LOCKED, "{said}");
         std::thread::sleep(Duration::from_secs(5));
     }
     println!("let in again after {:?}", since.elapsed());
     leaves_the_questions(&mut line);
-    line.types(b"show audit last 20\r").unwrap();
+    line.types(b"show audit last 40 | match locked | no-more\r")
+        .unwrap();
     line.waits("locked for 60 s").unwrap();
-    line.types(b"q").unwrap();
+    line.waits("sbc> ").unwrap();
+    line.types(b"show audit verify\r").unwrap();
+    line.waits("fine                 true").unwrap();
     line.waits("sbc> ").unwrap();
     // What was kept is there after a restart; who is not in has to log in.
     line.types(b"request reboot\r").unwrap();
     line.answers("Type the word 'reboot': ", "reboot").unwrap();
     line.waits("SBC-READY ").unwrap();
     line.waits("config=2:").unwrap();
+    // READY may be said behind the question: an empty name has it asked again.
+    line.types(b"\r").unwrap();
     line.answers("sbc login: ", "admin").unwrap();
     line.answers("Password: ", PASSWORD).unwrap();
     line.waits("last login ").unwrap();

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
@@ -133,8 +134,51 @@ fn a_full_data_partition_stops_no_node_and_a_commit_is_refused_clearly() {
     fs::remove_dir_all(&node.folder).unwrap();
 }
 
-/// Fills the data partition, with the filesystem's own program.
+#[test]
+fn a_power_cut_before_a_confirm_boots_the_last_confirmed_revision() {
+    let name = "a_power_cut_before_a_confirm_boots_the_last_confirmed_revision";
+    let Some(node) = Node::for_long_test(name) else {
+        return;
+    };
+    let mut switch = Switch::new(&node.folder).unwrap();
+    let booted = start(&node, &mut switch, "first");
+    let mut port = booted.port().unwrap();
+    booted.says("calls=accepting").unwrap();
+    assert_eq!(commit(&mut port, 51)["ok"]["revision"], 2);
+    let put = json!({ "toml": file_of(52), "base": 2, "confirm": 600 });
+    let told = ask(&mut port, "config.put", &put);
+    assert_eq!(told["ok"]["revision"], 3, "{told}");
+    assert_eq!(live(&mut port), (52, 3), "it is live until then");
+    booted.machine.cut_power();
+    drop(booted);
+
+    let booted = start(&node, &mut switch, "second");
+    let mut port = booted.port().unwrap();
+    booted.says("calls=accepting").unwrap();
+    let text = booted.machine.console();
+    assert!(text.contains("config=2:"), "{text}");
+    assert!(!text.contains("SBC-FAILED"), "{text}");
+    assert_eq!(live(&mut port), (51, 2));
+    // Nothing waits for a confirmation any more.
+    let told = ask(&mut port, "config.confirm", &Value::Null);
+    assert_eq!(told["error"]["code"], "SBC-3017", "{told}");
+    fs::remove_dir_all(&node.folder).unwrap();
+}
+
+/// Fills the data partition.
 fn fill(node: &Node) {
+    let large = node.folder.join("large");
+    for (size, count) in [(1_usize << 20, 70), (4096, 400)] {
+        fs::write(&large, vec![7; size]).unwrap();
+        let orders: String = (0..count)
+            .map(|number| format!("write {} /filler-{size}-{number}\n", large.display()))
+            .collect();
+        alters(node, &orders);
+    }
+}
+
+/// Alters the data partition by orders to the filesystem's own program.
+pub fn alters(node: &Node, orders: &str) {
     let (first, sectors) = place("data").unwrap();
     let disk = File::options()
         .read(true)
@@ -143,44 +187,28 @@ fn fill(node: &Node) {
         .unwrap();
     let mut octets = vec![0; (sectors * SECTOR) as usize];
     disk.read_exact_at(&mut octets, first * SECTOR).unwrap();
-    let (part, large) = (node.folder.join("data"), node.folder.join("large"));
+    let part = node.folder.join("data");
     fs::write(&part, &octets).unwrap();
     // The journal is played first, as a mount would.
-    let repaired = Command::new("e2fsck")
-        .args(["-fy"])
+    repairs(&part);
+    let list = node.folder.join("orders");
+    fs::write(&list, orders).unwrap();
+    let done = Command::new("debugfs")
+        .args(["-w", "-f"])
+        .arg(&list)
         .arg(&part)
-        .output()
-        .unwrap();
-    assert!(
-        repaired.status.code().is_some_and(|code| code <= 1),
-        "{repaired:?}"
-    );
-    for (size, count) in [(1_usize << 20, 70), (4096, 400)] {
-        let mut file = File::create(&large).unwrap();
-        file.write_all(&vec![7; size]).unwrap();
-        let orders: String = (0..count)
-            .map(|number| format!("write {} /filler-{size}-{number}\n", large.display()))
-            .collect();
-        let list = node.folder.join("orders");
-        fs::write(&list, orders).unwrap();
-        let done = Command::new("debugfs")
-            .args(["-w", "-f"])
-            .arg(&list)
-            .arg(&part)
-            .output();
-        assert!(done.unwrap().status.success());
-    }
-    let repaired = Command::new("e2fsck")
-        .args(["-fy"])
-        .arg(&part)
-        .output()
-        .unwrap();
-    assert!(
-        repaired.status.code().is_some_and(|code| code <= 1),
-        "{repaired:?}"
-    );
+        .output();
+    assert!(done.unwrap().status.success());
+    repairs(&part);
     disk.write_all_at(&fs::read(&part).unwrap(), first * SECTOR)
         .unwrap();
+}
+
+fn repairs(part: &Path) {
+    let mut command = Command::new("e2fsck");
+    let repaired = command.arg("-fy").arg(part).output().unwrap();
+    let code = repaired.status.code();
+    assert!(code.is_some_and(|code| code <= 1), "{repaired:?}");
 }
 
 #[test]

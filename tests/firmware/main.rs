@@ -15,7 +15,9 @@ mod console;
 mod contents;
 mod cuts;
 mod data;
+mod stages;
 mod tampered;
+mod transcript;
 mod tunnel;
 mod update;
 

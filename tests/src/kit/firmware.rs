@@ -317,6 +317,9 @@ impl Port {
 pub struct Line<'a> {
     machine: &'a Machine,
     keyboard: UnixStream,
+    /// What was written until somebody read along, and all that was read since. QEMU's
+    /// log is not read for that: it has an octet twice where the socket was full.
+    heard: Vec<u8>,
     /// What was read up to here belongs to an earlier question.
     seen: usize,
 }
@@ -330,6 +333,7 @@ impl Booted {
         Ok(Line {
             machine: &self.machine,
             keyboard: self.machine.keyboard()?,
+            heard: self.machine.console().into_bytes(),
             seen: 0,
         })
     }
@@ -348,19 +352,17 @@ impl Line<'_> {
         let since = Instant::now();
         loop {
             self.drain();
-            let text = self.machine.console();
-            let rest = text.get(self.seen..).unwrap_or_default();
-            if let Some(at) = rest.find(words) {
-                let end = at + words.len();
-                self.seen += end;
-                return Ok((
-                    rest.get(..end).unwrap_or_default().to_owned(),
-                    since.elapsed(),
-                ));
+            let rest = self.heard.get(self.seen..).unwrap_or_default();
+            let mut parts = rest.windows(words.len().max(1));
+            if let Some(at) = parts.position(|part| part == words.as_bytes()) {
+                let said = rest.get(..at + words.len()).unwrap_or_default();
+                let said = String::from_utf8_lossy(said).into_owned();
+                self.seen += at + words.len();
+                return Ok((said, since.elapsed()));
             }
             if since.elapsed() > BOOT || !self.machine.runs() {
-                let from = rest.len().saturating_sub(3000);
-                let last = rest.get(from..).unwrap_or(rest);
+                let last = rest.get(rest.len().saturating_sub(3000)..).unwrap_or(rest);
+                let last = String::from_utf8_lossy(last);
                 return Err(format!("no {words:?} behind:\n{last}"));
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -397,11 +399,14 @@ impl Line<'_> {
         Ok(text)
     }
 
-    /// Takes what the machine wrote off the socket: QEMU keeps it in its log too.
+    /// Takes what the machine wrote off the socket.
     fn drain(&mut self) {
         let mut page = [0; 4096];
         let _is_set = self.keyboard.set_nonblocking(true);
-        while matches!(self.keyboard.read(&mut page), Ok(1..)) {}
+        while let Ok(length @ 1..) = self.keyboard.read(&mut page) {
+            self.heard
+                .extend_from_slice(page.get(..length).unwrap_or_default());
+        }
         let _is_set = self.keyboard.set_nonblocking(false);
     }
 }
