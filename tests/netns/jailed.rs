@@ -22,21 +22,6 @@ fn status(pid: u32, field: &str) -> String {
     found.unwrap_or_default().trim().to_owned()
 }
 
-/// Returns how nice each thread of a process is (proc_pid_stat(5), the nineteenth word).
-fn niceness(pid: u32) -> Vec<String> {
-    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
-    let nice = threads.flatten().map(|thread| {
-        let text = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
-        let behind_name = text.rsplit(") ").next().unwrap_or_default();
-        behind_name
-            .split(' ')
-            .nth(16)
-            .unwrap_or_default()
-            .to_owned()
-    });
-    nice.collect()
-}
-
 fn assert_is_jailed(stage: &Stage, role: &str, user: &str) {
     let pid = stage.node.pid(role).unwrap();
     // A process that was just started is on its way into the jail.
@@ -83,14 +68,6 @@ fn each_role_has_its_user_no_capability_and_a_filter_and_its_calls_outlive_it() 
     hears(&mut carrier, &ours);
     for (role, user) in USERS {
         assert_is_jailed(&stage, role, user);
-        let own = niceness(std::process::id());
-        let nice = if role == "relay" {
-            "-10"
-        } else {
-            own[0].as_str()
-        };
-        let pid = stage.node.pid(role).unwrap();
-        assert!(niceness(pid).iter().all(|one| one == nice), "{role}");
     }
 
     // As the kernel ends a role that calls what its filter does not have.

@@ -83,7 +83,6 @@ impl Running {
             .kill_on_drop(true)
             .spawn()?;
         let pid = child.id();
-        prefer(role, pid);
         let (letters, inbox) = mpsc::channel(LETTERS_MAX);
         tokio::task::spawn_local(async move {
             let why = mind(child, channel, inbox, |said, along| {
@@ -100,20 +99,6 @@ impl Running {
     /// Sends a letter; a child that has too many unread is ended by its minder.
     pub fn send(&self, letter: impl Into<Letter>) {
         let _hung = self.letters.try_send(letter.into());
-    }
-}
-
-/// How much sooner than others the relay gets the processor (`nice` of -10): a packet
-/// of voice is worth nothing 200 ms later, whatever else the machine is busy with.
-const VOICE_FIRST: i32 = -10;
-
-/// Puts the relay before all others. It has no thread but its first one yet: it starts
-/// them when it is told what it needs, and they inherit.
-fn prefer(role: Role, pid: Option<u32>) {
-    let pid = pid.and_then(|pid| rustix::process::Pid::from_raw(i32::try_from(pid).ok()?));
-    if role == Role::Relay && pid.is_some() {
-        // Who may not, on a machine of others, relays in turn with them.
-        let _equal = rustix::process::setpriority_process(pid, VOICE_FIRST);
     }
 }
 
