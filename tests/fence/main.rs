@@ -19,4 +19,3 @@ mod stage;
 mod tunnel;
 mod undo;
 mod vlans;
-mod volume;

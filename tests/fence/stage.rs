@@ -10,7 +10,6 @@ use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::guest::{Guest, Tools};
 use sbc_tests::kit::net::Net;
 use sbc_tests::kit::programs;
-use sbc_tests::kit::sipp::Hall;
 use sbc_tests::kit::vswitch::{Place, Switch};
 
 /// How long anything may take in a guest on a machine that has much to do.
@@ -31,7 +30,6 @@ pub struct Stage {
     /// The node's second card, without tags.
     pub outer: Option<Place>,
     pub net: Net,
-    pub folder: PathBuf,
     /// The hardware address of the trunk's card.
     pub mac: [u8; 6],
     /// The supervisor's pid in its guest.
@@ -88,7 +86,6 @@ impl Stage {
             trunk,
             outer,
             net,
-            folder: folder(test),
             mac,
             pid: 0,
         })
@@ -186,14 +183,6 @@ impl Stage {
         let line = log.lines().rfind(|line| line.contains(&started));
         let pid = line.and_then(|line| line.rsplit("pid=").next()?.trim().parse().ok());
         pid.unwrap_or_else(|| panic!("no pid of {role} in\n{log}"))
-    }
-
-    /// Returns where SIPp runs.
-    pub fn hall(&self) -> Hall<'_> {
-        Hall {
-            net: &self.net,
-            folder: &self.folder,
-        }
     }
 
     /// Starts a telephone: `udp` or `tcp`, where it is, where the node is for it.
