@@ -1,11 +1,13 @@
 //! Builds the flashable disk: pinned packages and the binary come in, one
 //! image file that boots comes out.
 
+pub mod authenticode;
 pub mod build;
 pub mod bundle;
 pub mod closure;
 pub mod cpio;
 pub mod deb;
+pub mod der;
 pub mod disk;
 pub mod elf;
 pub mod fat;
@@ -24,6 +26,7 @@ pub mod release;
 pub mod report;
 pub mod root;
 pub mod sbom;
+pub mod secure;
 pub mod stage1;
 pub mod symbols;
 pub mod tools;

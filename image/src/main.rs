@@ -17,6 +17,7 @@ use sbc_image::lab;
 use sbc_image::lock::Lock;
 use sbc_image::release::{Release, TIME};
 use sbc_image::report;
+use sbc_image::secure::secure;
 use sbc_image::tools::Tools;
 use sbc_image::tree::{Content, Tree};
 use sbc_image::verify::verify;
@@ -34,6 +35,9 @@ const USAGE: &str = "usage, from the top of the repository:
                                     write the update of an image beside it, signed by NAME.key;
                                     nodes that run it take nothing below the floor any more
   sbc-image volume BUNDLE OUT       lay a bundle on a volume to plug into a node
+  sbc-image secure IMAGE KEY CERTIFICATE
+                                    sign what UEFI starts, for Secure Boot with a key of one's
+                                    own (RSA; both in PEM), in place
   sbc-image verify IMAGE            say everything that is not as it was built
   sbc-image pack IMAGE [--quick]    compress it, with sums; fails over the budget
   sbc-image unpack IMAGE FOLDER     lay the root of an image's slot A into a folder
@@ -100,6 +104,12 @@ fn run(words: &[&str]) -> anyhow::Result<()> {
         ["volume", bundle, out] => {
             fs::write(out, bundle::volume(&fs::read(bundle)?)?)?;
             println!("{out}");
+            Ok(())
+        }
+        ["secure", image, key, certificate] => {
+            for path in secure(Path::new(image), Path::new(key), Path::new(certificate))? {
+                println!("{path}");
+            }
             Ok(())
         }
         ["verify", image] => look(Path::new(image)),

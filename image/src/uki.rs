@@ -28,14 +28,14 @@ pub enum Malformed {
 pub type Section<'a> = (&'a str, &'a [u8]);
 
 /// Where a program's fields lie.
-struct Head {
+pub(crate) struct Head {
     /// Of the PE signature.
-    at: usize,
+    pub(crate) at: usize,
     /// Of the first section's head.
     sections_at: usize,
     sections: usize,
     /// Octets of all heads, padding included.
-    room: usize,
+    pub(crate) room: usize,
     file_alignment: usize,
     memory_alignment: u32,
 }
@@ -56,7 +56,8 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) -> Result<(), Malformed> {
 }
 
 impl Head {
-    fn of(bytes: &[u8]) -> Result<Self, Malformed> {
+    /// Reads it.
+    pub(crate) fn of(bytes: &[u8]) -> Result<Self, Malformed> {
         Self::parse(bytes).ok_or(Malformed::Form("its head"))
     }
 
@@ -81,6 +82,17 @@ impl Head {
             && head.sections_at + sections * HEAD <= head.room
             && head.room <= bytes.len();
         (known && sound).then_some(head)
+    }
+
+    /// Returns where each section's content lies in the file, and how long it is.
+    pub(crate) fn places(&self, bytes: &[u8]) -> Result<Vec<(usize, usize)>, Malformed> {
+        let place = |number| {
+            let at = self.section(number);
+            let both = word(bytes, at + 20).zip(word(bytes, at + 16));
+            both.map(|(at, length)| (at as usize, length as usize))
+        };
+        let places: Option<Vec<_>> = (0..self.sections).map(place).collect();
+        places.ok_or(Malformed::Form("its sections"))
     }
 
     fn section(&self, place: usize) -> usize {
@@ -177,11 +189,11 @@ pub fn section<'a>(bytes: &'a [u8], name: &str) -> Result<&'a [u8], Malformed> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// Returns a program with one section `.text` of 100 octets at 0x1000.
-    fn stub() -> Vec<u8> {
+    pub(crate) fn stub() -> Vec<u8> {
         let mut bytes = vec![0; 0x400];
         bytes[..2].copy_from_slice(b"MZ");
         bytes[0x3c] = 0x80;
@@ -196,6 +208,7 @@ mod tests {
         put(&mut bytes, 0x98 + 32, 0x1000);
         put(&mut bytes, 0x98 + 36, 0x200);
         put(&mut bytes, 0x98 + 60, 0x400);
+        put(&mut bytes, 0x98 + 108, 16);
         let at = 0x98 + 0xf0;
         bytes[at..at + 5].copy_from_slice(b".text");
         for (place, value) in [100, 0x1000, 0x200, 0x400].into_iter().enumerate() {

@@ -14,7 +14,7 @@ use crate::disk::{self, Disk, Unreadable};
 use crate::fat::{self, Files};
 use crate::fetch::hex;
 use crate::gpt::{HEAD, SECTOR, TAIL};
-use crate::{grub, uki, verity};
+use crate::{authenticode, grub, uki, verity};
 
 /// The file of sums on the boot partition.
 pub const SUMS: &str = "sbc.sums";
@@ -129,6 +129,7 @@ impl Look {
         ];
         let time = self.sums(outside, &files)?;
         self.esp(part("esp"), time, &files);
+        self.signatures(&files);
         let root = self.slot(&files, part("root-a"), part("hash-a"))?;
         let sums = files.get(SUMS).map_or(&[][..], Vec::as_slice);
         Ok(Whole {
@@ -177,6 +178,18 @@ impl Look {
         let again = fat::write(&disk::esp_form(bytes.len(), time), files);
         let is_same = again.is_ok_and(|again| trimmed(&again) == trimmed(bytes));
         self.holds(is_same, "the boot partition holds more than its files");
+    }
+
+    /// A program that is signed must be the one that was signed.
+    fn signatures(&mut self, files: &Files) {
+        let signed = files
+            .iter()
+            .filter(|(_, bytes)| authenticode::is_signed(bytes));
+        for (path, program) in signed {
+            if let Err(error) = authenticode::check(program) {
+                self.faults.push(format!("{path}: {error}"));
+            }
+        }
     }
 
     /// Both loaders must start the same, and the root must be the one they name.

@@ -23,6 +23,17 @@ const OVMF: [&str; 2] = [
     "/usr/share/OVMF/OVMF_CODE_4M.fd",
     "/usr/share/OVMF/OVMF_VARS_4M.fd",
 ];
+/// The same with Secure Boot on, and a key of nobody enrolled.
+const SECURE: [&str; 2] = [
+    "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+    "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd",
+];
+/// That key, its certificate, and the passphrase everybody knows.
+pub const SNAKEOIL: [&str; 3] = [
+    "/usr/share/ovmf/PkKek-1-snakeoil.key",
+    "/usr/share/ovmf/PkKek-1-snakeoil.pem",
+    "snakeoil",
+];
 
 /// The image, and what made it.
 #[derive(Clone, Debug)]
@@ -41,6 +52,8 @@ pub enum Loader {
     Bios,
     /// UEFI.
     Uefi,
+    /// UEFI that starts only what [`SNAKEOIL`] signed.
+    Secure,
 }
 
 impl Image {
@@ -218,13 +231,21 @@ impl Box {
             format!("if=none,id=disk,format=raw,file={disk},snapshot={snapshot}"),
         ]);
         plan.words(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
-        if loader == Loader::Uefi {
-            let [code, variables] = OVMF;
+        let flash = match loader {
+            Loader::Bios => None,
+            Loader::Uefi => Some((OVMF, "q35")),
+            Loader::Secure => Some((SECURE, "q35,smm=on")),
+        };
+        if let Some(([code, variables], board)) = flash {
             let own = folder.join(format!("{name}.vars"));
             if !own.exists() {
                 fs::copy(variables, &own).map_err(|error| format!("{variables}: {error}"))?;
             }
-            plan.words(["-machine", "q35"]);
+            plan.words(["-machine", board]);
+            if loader == Loader::Secure {
+                let guarded = "driver=cfi.pflash01,property=secure,value=on";
+                plan.words(["-global", guarded]);
+            }
             for (file, only) in [(Path::new(code), "on"), (&own, "off")] {
                 let file = file.display();
                 plan.words([

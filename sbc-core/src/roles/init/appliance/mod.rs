@@ -209,6 +209,9 @@ fn start() -> Ending {
         "sbc {} slot {slot}, image verified, key r = recovery",
         machine.version
     ));
+    if slot::is_secure() {
+        words::say("Secure Boot is on");
+    }
     let modules = match Modules::read() {
         Ok(modules) => modules,
         Err(error) => {

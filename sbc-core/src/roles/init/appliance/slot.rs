@@ -17,6 +17,17 @@ const ENV: usize = 1024;
 /// Where UEFI's loader looks for programs.
 pub const PROGRAMS: &str = "EFI/Linux";
 
+/// What the kernel was started with (Linux, "The zero page": `secure_boot` at 0x1ec).
+const BOOT_PARAMETERS: &str = "/sys/kernel/boot_params/data";
+const SECURE_AT: usize = 0x1ec;
+const SECURE: u8 = 3;
+
+/// Returns whether UEFI started only what keys it knows had signed.
+#[must_use]
+pub fn is_secure() -> bool {
+    fs::read(BOOT_PARAMETERS).is_ok_and(|bytes| bytes.get(SECURE_AT) == Some(&SECURE))
+}
+
 /// What the loaders are told.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Mark {
