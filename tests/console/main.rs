@@ -16,5 +16,6 @@ mod peer;
 mod pty;
 mod reach;
 mod shows;
+mod syslog;
 mod transcript;
 mod wire;

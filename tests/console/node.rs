@@ -19,6 +19,11 @@ pub struct Node {
     child: Child,
 }
 
+/// Returns the file of a test's own network.
+pub fn text(net: u8) -> String {
+    FILE.replace("NET", &net.to_string())
+}
+
 /// Returns the program; the first to ask builds it if nobody has.
 pub fn program() -> &'static Path {
     static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
@@ -46,7 +51,7 @@ impl Node {
     /// Starts a node of its own for the test of that name; `net` is the third
     /// octet of its addresses.
     pub fn start(name: &str, net: u8) -> Self {
-        Self::with(name, &FILE.replace("NET", &net.to_string()))
+        Self::with(name, &text(net))
     }
 
     /// Starts a node of its own with this file.

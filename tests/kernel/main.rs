@@ -9,6 +9,7 @@
     reason = "this whole target is a test, helpers included"
 )]
 
+mod collectors;
 mod fence;
 mod netlink;
 mod space;

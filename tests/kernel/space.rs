@@ -2,7 +2,9 @@
 //! when the test ends, whatever happened.
 
 use std::future::Future;
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use sbc_tests::kit::net::{Cable, Net, ip};
@@ -42,6 +44,20 @@ impl Space {
         let mut all = vec!["-n", &name];
         all.extend(words.split_whitespace());
         ip(&all).unwrap();
+    }
+
+    /// Returns a socket at the other end of the cable.
+    pub fn far_socket(&self, at: &'static str) -> UdpSocket {
+        const WITHIN: Duration = Duration::from_secs(20);
+        let name = self.net.name("far");
+        let file = std::fs::File::open(format!("/run/netns/{name}")).unwrap();
+        let opened = std::thread::spawn(move || {
+            move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+            UdpSocket::bind(at).unwrap()
+        });
+        let socket = opened.join().unwrap();
+        socket.set_read_timeout(Some(WITHIN)).unwrap();
+        socket
     }
 
     /// Gives `nft` these words in the namespace, as an operator would.

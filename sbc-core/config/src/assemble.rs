@@ -12,16 +12,16 @@ use crate::country::Country;
 use crate::draft::{Active, Draft, ETHERNET_MTU, INNER_MTU, PeerDraft, Section};
 use crate::file::tables::{
     AlarmsFile, AuthFile, CdrFile, ConsoleFile, EmergencyFile, InterfaceFile, LimitsFile, LogFile,
-    ManagementFile, MediaFile, NumbersFile, QosFile, RouteFile, SystemFile, TunnelFile,
+    ManagementFile, MediaFile, NumbersFile, QosFile, RouteFile, SyslogFile, SystemFile, TunnelFile,
 };
 use crate::file::units::{OrOff, OrZero, Time};
-use crate::file::values::{Charset, Dscp, Initiate, NatTraversal, Text};
+use crate::file::values::{Charset, Dscp, Initiate, NatTraversal, SyslogTransport, Text};
 use crate::file::{Given, NamedTable, Spanned};
 use crate::name::{Name, PeerName};
 use crate::network::{Authority, Certificate, Interface, Network, Suite, Tunnel, TunnelAuth};
 use crate::node::{
-    Alarms, Cdr, Elin, Emergency, Level, Limits, Log, Management, Media, Node, Qos, Quality,
-    Shaper, Site, System,
+    Alarms, Cdr, CollectedBy, Collector, Elin, Emergency, Level, Limits, Log, Management, Media,
+    Node, Qos, Quality, Shaper, Site, System,
 };
 use crate::number::Number;
 use crate::peer::{
@@ -83,7 +83,7 @@ pub fn node(draft: &Draft<'_>) -> Option<Node> {
             .collect::<Option<_>>()?,
         emergency: emergency(draft)?,
         qos: qos(&file.qos.or(QosFile::default())?)?,
-        log: log(&file.log.or(LogFile::default())?)?,
+        log: log(draft, &file.log.or(LogFile::default())?)?,
         cdr: cdr(&file.cdr.or(CdrFile::default())?)?,
         alarms: alarms(&file.alarms.or(AlarmsFile::default())?)?,
         limits: limits(&file.limits.or(LimitsFile::default())?)?,
@@ -513,9 +513,30 @@ fn qos(file: &QosFile) -> Option<Qos> {
     })
 }
 
-fn log(file: &LogFile) -> Option<Log> {
+fn log(draft: &Draft<'_>, file: &LogFile) -> Option<Log> {
+    let collectors = draft.collectors();
+    let collectors = collectors.map(|table| Some((table.name.clone(), collector(draft, table)?)));
     Some(Log {
         level: file.level.or(Level::Info)?,
+        collectors: collectors.collect::<Option<_>>()?,
+    })
+}
+
+fn collector(draft: &Draft<'_>, table: &NamedTable<SyslogFile>) -> Option<Collector> {
+    let target = table.table.target.value()?.0;
+    let management = draft.file.management.value()?;
+    let interface = draft.interfaces.get(management.interface.value()?)?;
+    let own = interface.table.address.value()?.iter();
+    let mut own = own.map(|own| own.value.0.address());
+    Some(Collector {
+        target,
+        by: match table.table.transport.or(SyslogTransport::Udp)? {
+            SyslogTransport::Udp => CollectedBy::Udp,
+            SyslogTransport::Tcp => CollectedBy::Tcp,
+            // Its check has refused it.
+            SyslogTransport::Tls => return None,
+        },
+        source: own.find(|own| own.is_ipv4() == target.is_ipv4())?,
     })
 }
 

@@ -10,8 +10,8 @@ use core::net::{IpAddr, SocketAddr};
 use crate::country::Country;
 use crate::file::peer::PeerFile;
 use crate::file::tables::{
-    CertificateFile, InterfaceFile, NodeFile, NumbersFile, RouteFile, SiteFile, TrustFile,
-    TunnelFile,
+    CertificateFile, InterfaceFile, NodeFile, NumbersFile, RouteFile, SiteFile, SyslogFile,
+    TrustFile, TunnelFile,
 };
 use crate::file::values::{Host, NatTraversal, Spoken};
 use crate::file::{Given, Named, NamedTable, Spanned};
@@ -55,6 +55,7 @@ actives!(
     PeerFile,
     RouteFile,
     SiteFile,
+    SyslogFile,
     TrustFile,
     TunnelFile
 );
@@ -205,6 +206,15 @@ impl<'f> Draft<'f> {
             .into_iter()
             .flat_map(|routes| routes.0.iter());
         routes.filter(|route| route.value.active())
+    }
+
+    /// Returns the active collectors of the log.
+    pub fn collectors(&self) -> impl Iterator<Item = &'f NamedTable<SyslogFile>> + use<'f> {
+        let log = self.file.log.value();
+        let given = log.and_then(|log| log.syslog.value()).into_iter();
+        given
+            .flat_map(|named| named.tables.iter())
+            .filter(|table| table.table.active())
     }
 
     /// Returns true if a route could not be read whole: what it would have

@@ -4,7 +4,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::ops::RangeInclusive;
 use core::time::Duration;
 
@@ -167,6 +167,36 @@ pub struct Shaper {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Log {
     pub level: Level,
+    /// By name: who gets it as well.
+    pub collectors: BTreeMap<Name, Collector>,
+}
+
+/// `[log.syslog.NAME]`: a collector of the log (RFC 5424).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Collector {
+    pub target: SocketAddr,
+    pub by: CollectedBy,
+    /// Our address of management, which it comes from.
+    pub source: IpAddr,
+}
+
+/// How a collector is reached.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum CollectedBy {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587 §3.4.1: octets are counted.
+    Tcp,
+}
+
+impl CollectedBy {
+    /// Returns the word of the file.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        }
+    }
 }
 
 words! {

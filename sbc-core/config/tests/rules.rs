@@ -315,7 +315,7 @@ fn what_a_later_image_brings_is_refused_unless_set_aside() {
     assert_eq!(codes(&trunk_with("srtp = \"required\"")), ["SBC-0901"]);
     assert_eq!(codes(&trunk_with("dns.pin = true")), ["SBC-0901"]);
     assert_eq!(codes(&trunk_with("srtp = \"off\"")), [""; 0]);
-    let log = format!("{SMALL}\n[log.syslog.noc]\ntarget = \"10.0.0.20:514\"\n");
+    let log = format!("{SMALL}\n[cdr]\nsyslog = true\n");
     assert_eq!(codes(&log), ["SBC-0901"]);
     let aside = format!(
         "{SMALL}\n[trunk.later]\nactive = false\nvia = \"interface:mpls\"\nregistration = {{ mode = \"gin\" }}\n"

@@ -103,6 +103,32 @@ pub fn tunnels(value: &Value) -> String {
     out
 }
 
+/// Returns `show syslog`.
+pub fn syslog(value: &Value) -> String {
+    let mut out = String::from(
+        "COLLECTOR    TARGET                     BY  STATE SINCE     SENT     WAIT  CUT\n",
+    );
+    for row in each(value) {
+        let _infallible = writeln!(
+            out,
+            "{:<12} {:<26} {:<3} {:<5} {:<9} {:<8} {:<5} {}",
+            short(&text(row, "name"), 12),
+            short(&text(row, "target"), 26),
+            text(row, "transport"),
+            text(row, "state"),
+            optional(row, "since_secs", time),
+            number(row, "sent"),
+            number(row, "waiting"),
+            number(row, "cut"),
+        );
+        let why = text(row, "why");
+        if !why.is_empty() {
+            wrapped(&mut out, "  ", &why);
+        }
+    }
+    out
+}
+
 /// Returns `show interfaces`.
 pub fn interfaces(value: &Value) -> String {
     let mut out =

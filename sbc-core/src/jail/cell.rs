@@ -25,10 +25,6 @@ pub struct Cell {
     pub capabilities: CapabilitySet,
 }
 
-/// The console's user; the firewall's rules do not name it, because it sends
-/// nothing to any network.
-const CONSOLE: u32 = 904;
-
 /// Returns the cell of a role on a node that has its network in hand; without one
 /// a role stays what `init` is.
 #[must_use]
@@ -57,7 +53,7 @@ pub fn of(role: Role) -> Option<Cell> {
 #[must_use]
 pub fn with_folders(role: Role) -> Option<Cell> {
     of(role).or(Some(Cell {
-        user: CONSOLE,
+        user: Users::default().console,
         // It shows records of calls.
         guest_of: Some(Users::default().signal),
         capabilities: CapabilitySet::empty(),
@@ -69,7 +65,7 @@ pub fn with_folders(role: Role) -> Option<Cell> {
 #[must_use]
 pub fn of_login() -> Cell {
     Cell {
-        user: CONSOLE,
+        user: Users::default().console,
         guest_of: None,
         capabilities: CapabilitySet::NET_RAW,
     }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use sbc_plan::Users;
 
 use crate::roles::{Role, init};
 pub use cell::{of, of_charon};
@@ -77,6 +78,17 @@ pub fn give_to_logins(terminal: &Path) -> io::Result<()> {
 #[must_use]
 pub fn writer_of_secrets() -> Option<u32> {
     cell::with_folders(Role::Console).map(|cell| cell.user)
+}
+
+/// Returns the users that the firewall's rules name. The console's role stays who
+/// started the node where its files lie in no folders of their own: then root.
+#[must_use]
+pub fn users() -> Users {
+    let all = Users::default();
+    match std::env::var_os(USERS) {
+        Some(_) => all,
+        None => Users { console: 0, ..all },
+    }
 }
 
 /// Takes from the process, and from all it could ever start, what nobody of it

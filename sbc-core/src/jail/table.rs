@@ -229,7 +229,14 @@ const RELAY: &[Call] = &[
 
 const CONSOLE: &[Call] = &[
     ("socket", Only::Is(0, UNIX), "the local API"),
-    ("bind", Only::Any, "the local API"),
+    ("socket", Only::Is(0, INET), "a collector of the log"),
+    ("socket", Only::Is(0, INET6), "the same over IPv6"),
+    ("connect", Only::Any, "a collector; the fence says which"),
+    (
+        "bind",
+        Only::Any,
+        "the local API, and where the log comes from",
+    ),
     ("listen", Only::Any, "the local API"),
     ("accept4", Only::Any, "a login"),
     (

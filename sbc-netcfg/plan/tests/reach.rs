@@ -33,6 +33,35 @@ fn nothing_but_the_listed_is_open() {
     }
 }
 
+/// The example with collectors on the link and beyond the gateway.
+fn with_collectors() -> String {
+    format!(
+        "{EXAMPLE}\n[log.syslog.noc]\ntarget = \"10.0.0.20:5514\"\n\n\
+         [log.syslog.far]\ntarget = \"198.51.100.9:601\"\ntransport = \"tcp\"\n"
+    )
+}
+
+#[test]
+fn the_matrix_of_management_holds_its_collectors_and_no_more() {
+    let (node, desired) = of(&with_collectors());
+    assert_eq!(found(&node, &desired), Vec::<String>::new());
+    let open = matrix(&desired).to_string();
+    let lines: Vec<&str> = open
+        .lines()
+        .filter(|line| line.contains("10.0.0.20 ") || line.contains("198.51.100.9"))
+        .collect();
+    let wanted = [
+        "  198.51.100.9 > 10.0.0.5  tcp from 601 to 40000-59999, goes on",
+        "  10.0.0.5 > 10.0.0.20  udp from any to 5514, by user 904",
+        "  10.0.0.5 > 198.51.100.9  tcp from any to 601, by user 904",
+        "  10.0.0.5 > 198.51.100.9  tcp from any to 601, goes on, by the kernel",
+    ];
+    assert_eq!(lines, wanted);
+    // The proof can fail: the same rules for a node without collectors.
+    let (bare, _) = of(EXAMPLE);
+    assert!(!found(&bare, &desired).is_empty());
+}
+
 #[test]
 fn the_small_matrix_is_this_one() {
     let (_, desired) = of(SMALL);

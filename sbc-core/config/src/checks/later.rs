@@ -39,6 +39,9 @@ pub mod cap {
     pub const SETUP_RATE: u32 = 1000;
     /// Calls at once: 20,000 media ports of two streams each.
     pub const CALLS: u32 = 10_000;
+    /// Collectors of the log: two sites with two each. Every one has a queue of its
+    /// own in the console role.
+    pub const COLLECTORS: u32 = 4;
 }
 
 fn later(span: &Span, message: alloc::string::String, help: &str) -> Problem {

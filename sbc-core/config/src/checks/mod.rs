@@ -4,6 +4,7 @@
 
 mod emergency;
 mod later;
+mod log;
 mod network;
 mod numbers;
 mod peers;
@@ -25,7 +26,7 @@ use crate::tree::{Table, Value};
 type Check = fn(&Draft<'_>, &mut Report);
 
 /// Every check, theme by theme.
-const THEMES: [&[Check]; 10] = [
+const THEMES: [&[Check]; 11] = [
     reference::CHECKS,
     network::CHECKS,
     tunnel::CHECKS,
@@ -35,6 +36,7 @@ const THEMES: [&[Check]; 10] = [
     emergency::CHECKS,
     secrets::CHECKS,
     users::CHECKS,
+    log::CHECKS,
     later::CHECKS,
 ];
 

@@ -408,7 +408,7 @@ table! {
         /// The least level.
         "level" level: Level = "info", Optional;
         /// Collectors.
-        "syslog" syslog: Named<SyslogFile> = "", Later("this image logs to its own output; leave the table out");
+        "syslog" syslog: Named<SyslogFile> = "", Optional;
     }
 }
 

@@ -244,6 +244,12 @@ pub const ROWS: &[Row] = &[
         "{next:n rows:[{time:s level:s text:s}]}",
         "the latest lines of the diary",
     ),
+    see(
+        "show syslog",
+        Ask("syslog.list", network::syslog),
+        "[{name:s target:s transport:s state:s since_secs:n sent:n waiting:n cut:n why:s}]",
+        "collectors of the log, what they got and what waits",
+    ),
     see("show stats (sip|rtp)", Later, "", "counters over time"),
     see(
         "show cdr [last COUNT]",

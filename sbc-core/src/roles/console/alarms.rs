@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 17] = [
+pub const KINDS: [Kind; 18] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -63,6 +63,12 @@ pub const KINDS: [Kind; 17] = [
         severity: "major",
         meaning: "records of the audit log could not be written",
         look: "show audit verify",
+    },
+    Kind {
+        id: "syslog-down",
+        severity: "warning",
+        meaning: "a collector of the log is not reached; what waits for it is cut one day",
+        look: "show syslog",
     },
     Kind {
         id: "fence-broken",
@@ -363,6 +369,11 @@ impl Alarms {
             })
         });
         each.collect()
+    }
+
+    /// Returns the latest that were raised and cleared, the oldest of them first.
+    pub fn latest(&self, count: usize) -> impl Iterator<Item = &Value> {
+        self.history.iter().take(count).rev()
     }
 
     /// Returns what was raised and cleared, the latest first.

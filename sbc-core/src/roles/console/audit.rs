@@ -88,8 +88,8 @@ impl Audit {
         own
     }
 
-    /// Adds a record; it is on the disk when this returns.
-    pub fn add(&mut self, now: u64, who: &str, line: &str, what: &str) {
+    /// Adds a record, and returns it; it is on the disk when this returns.
+    pub fn add(&mut self, now: u64, who: &str, line: &str, what: &str) -> Record {
         let short = |text: &str| {
             let clean = sbc_call::ladder::printable(text);
             match clean.get(..TEXT_MAX) {
@@ -113,9 +113,12 @@ impl Audit {
                 let written = write(file, &record);
                 self.unwritten += u64::from(written.is_err());
             }
-            None if self.path.is_none() && self.kept.len() < SHOWN_MAX => self.kept.push(record),
+            None if self.path.is_none() && self.kept.len() < SHOWN_MAX => {
+                self.kept.push(record.clone());
+            }
             None => self.unwritten += 1,
         }
+        record
     }
 
     /// Returns every record that can be read.

@@ -48,6 +48,22 @@ impl Log {
         json!({ "next": next, "rows": rows })
     }
 
+    /// Returns where the diary ends, how many octets of it were skipped, and the
+    /// whole lines from `from` on.
+    pub fn since(&self, from: u64) -> Option<(u64, u64, String)> {
+        let path = self.0.as_ref()?.join(FILE);
+        let (next, text) = tail(&path, Some(from)).ok()?;
+        let begin = next.saturating_sub(text.len() as u64);
+        Some((next, begin.saturating_sub(from), text))
+    }
+
+    /// Returns where the diary ends.
+    pub fn end(&self) -> u64 {
+        let path = self.0.as_ref().map(|folder| folder.join(FILE));
+        let known = path.and_then(|path| std::fs::metadata(path).ok());
+        known.map_or(0, |known| known.len())
+    }
+
     /// Makes room once the file is full. Writers go on at its new end; a line that
     /// one writes in between is lost.
     ///

@@ -18,6 +18,7 @@ mod operations;
 mod room;
 mod secrets;
 mod support;
+mod syslog;
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -44,6 +45,9 @@ const CLIENTS_MAX: usize = 32;
 
 /// Octets of one line of a client.
 const LINE_MAX: u64 = 64 * 1024;
+
+/// What a line of the diary about an alarm begins with.
+const ALARM_LINE: &str = "WARN alarm ";
 
 /// How often the node is looked at for alarms.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
@@ -78,6 +82,8 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         std::fs::set_permissions(&path, mode)?;
         tokio::task::spawn_local(accept(Rc::clone(&room), listener));
     }
+    room.syslog.begin(&room.log);
+    room.syslog.take(&room.node.borrow());
     room.note(
         "node",
         "-",
@@ -122,6 +128,7 @@ fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
         return;
     };
     if let Some(node) = sbc_config::check(&text).node {
+        room.syslog.take(&node);
         room.node.replace(node);
         room.text.replace(text);
         room.revision.set(revision);
@@ -140,6 +147,7 @@ async fn watch(room: Rc<Room>) {
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
         later::look(&room).await;
+        room.syslog.follow(&room.log);
         if room.log.make_room().is_err() {
             tracing::warn!("the diary cannot be cut");
         }
@@ -159,13 +167,18 @@ async fn watch(room: Rc<Room>) {
         facts.others = ended.facts(now(), &room.node.borrow().alarms.quality);
         facts.others.extend(room.secrets.plain());
         facts.others.extend(machine::facts(room.state()));
+        facts.others.extend(room.syslog.facts());
         facts.network = room.network.borrow().clone();
         let soon = room.node.borrow().alarms.cert_expiry;
         let ending = expiry::facts(&facts.network.tunnels, now(), soon);
         facts.others.extend(ending);
-        for news in room.alarms.borrow_mut().look(now(), &facts) {
+        let news = room.alarms.borrow_mut().look(now(), &facts);
+        for news in &news {
             tracing::warn!("{news}");
-            room.note("node", "-", &news);
+            room.note("node", "-", news);
+        }
+        for alarm in room.alarms.borrow().latest(news.len()) {
+            room.syslog.alarmed(alarm);
         }
     }
 }

@@ -191,6 +191,7 @@ async fn act(
         "captures.list" => captures::list(room),
         "captures.delete" => captures::delete(room, text("name")),
         "log.list" => Ok(room.log.list(arguments)),
+        "syslog.list" => Ok(room.syslog.list()),
         "secrets.list" => Ok(room.secrets.list()),
         "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),
         "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),

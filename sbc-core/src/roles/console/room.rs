@@ -50,6 +50,7 @@ pub struct Room {
     pub desk: login::Desk,
     pub secrets: Secrets,
     pub log: super::log::Log,
+    pub syslog: super::syslog::Syslog,
     /// A commit that waits for its time.
     pub later: RefCell<super::later::Later>,
     /// Who is in: user, role, line, since, last word.
@@ -112,6 +113,7 @@ impl Room {
             lockout: RefCell::default(),
             desk: login::Desk::default(),
             log: super::log::Log(state.clone()),
+            syslog: super::syslog::Syslog::default(),
             later: RefCell::default(),
             secrets: Secrets(state.map(|state| state.join("secrets"))),
             logins: RefCell::default(),
@@ -244,7 +246,8 @@ impl Room {
 
     /// Adds a record to the audit log.
     pub fn note(&self, who: &str, line: &str, what: &str) {
-        self.audit.borrow_mut().add(super::now(), who, line, what);
+        let record = self.audit.borrow_mut().add(super::now(), who, line, what);
+        self.syslog.audited(&record);
     }
 
     /// Returns whether somebody has set a password.

@@ -64,6 +64,11 @@ pub async fn bundle(room: &Rc<Room>) -> Answered {
 
 /// Returns the text with each long number masked to its last two digits.
 fn masked(text: &str) -> Value {
+    json!(without_numbers(text))
+}
+
+/// Returns `text` with numbers of telephones masked.
+pub fn without_numbers(text: &str) -> String {
     let mut out = String::new();
     let mut digits = String::new();
     let mut plus = false;
@@ -85,7 +90,7 @@ fn masked(text: &str) -> Value {
             out.push(c);
         }
     }
-    json!(out)
+    out
 }
 
 #[cfg(test)]

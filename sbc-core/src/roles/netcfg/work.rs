@@ -9,7 +9,7 @@ use sbc_netcfg::apply::Hands;
 use sbc_netcfg::guard::{Guard, chain};
 use sbc_netcfg::ports;
 use sbc_netcfg::vpn::Event;
-use sbc_plan::{Desired, Fence, Users, desired};
+use sbc_plan::{Desired, Fence, desired};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -177,7 +177,7 @@ impl Work {
         let node = sbc_config::check(&order.text).node;
         let node = node.ok_or_else(|| Unfit::Network("a configuration without sense".into()))?;
         let devices = node.interfaces.values().map(|one| one.device.as_str());
-        let wanted = desired(&node, &ports::find(devices), &Users::default());
+        let wanted = desired(&node, &ports::find(devices), &crate::jail::users());
         let raised = self.hands.raise(&wanted).await;
         let fence = match raised {
             Ok(fence) => fence,

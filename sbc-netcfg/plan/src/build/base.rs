@@ -14,7 +14,7 @@ use super::rows::{
     target, word,
 };
 use super::sentence::{DENY, DISCOVERY, ENCRYPT, MANAGEMENT, MEDIA, SILENT, SIP, USERS, VPN_PORTS};
-use super::{Users, mark};
+use super::{Users, collectors, mark};
 use crate::firewall::{Family, Field, Match, Rule, Table, Values};
 
 /// The name of the table.
@@ -71,6 +71,9 @@ fn heard(places: &[Place], media: Range) -> Vec<Rule> {
             for v4 in [true, false] {
                 hear_peer(place, peer, v4, media, &mut rules);
             }
+        }
+        for collector in &place.collectors {
+            rules.extend(collectors::heard(place, collector));
         }
         hear_discovery(place, &mut rules);
         let operators = of(v4_of(place), &place.operators);
@@ -209,6 +212,9 @@ fn said(places: &[Place], media: Range, users: Users) -> Vec<Rule> {
             say_to_remote(place, *remote, users, &mut rules);
         }
         say_to_peers(place, media, users, &mut rules);
+        for collector in &place.collectors {
+            collectors::said(place, collector, users.console, &mut rules);
+        }
         for (_, mut matches) in discovery(place, Way::Out) {
             matches.insert(0, output(&place.link));
             rules.push(accept(matches, "sent", DISCOVERY));

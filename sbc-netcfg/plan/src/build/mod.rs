@@ -11,6 +11,7 @@ use crate::desired::{Connection, Desired};
 use place::Place;
 
 mod base;
+mod collectors;
 mod frames;
 mod links;
 mod mark;
@@ -34,6 +35,8 @@ pub struct Users {
     pub charon: u32,
     pub signal: u32,
     pub relay: u32,
+    /// Sends the log to its collectors.
+    pub console: u32,
 }
 
 impl Default for Users {
@@ -44,6 +47,7 @@ impl Default for Users {
             charon: 901,
             signal: 902,
             relay: 903,
+            console: 904,
         }
     }
 }

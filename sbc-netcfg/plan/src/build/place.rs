@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use sbc_config::network::{Interface, Tunnel, Via};
+use sbc_config::node::Collector;
 use sbc_config::{Name, Network, Node, Peer, Socket, Zone};
 
 use super::{Ports, names};
@@ -36,6 +37,8 @@ pub struct Place {
     pub remotes: Vec<Remote>,
     /// Operators.
     pub operators: Vec<Network>,
+    /// Collectors of the log.
+    pub collectors: Vec<Collector>,
 }
 
 /// A peer as the fence sees it.
@@ -86,7 +89,10 @@ impl Place {
             lists.chain(targets)
         });
         let remotes = self.remotes.iter().map(|one| Network::host(one.address));
-        let all = peers.chain(remotes).chain(self.operators.iter().copied());
+        let collectors = self.collectors.iter();
+        let collectors = collectors.map(|one| Network::host(one.target.ip()));
+        let all = peers.chain(remotes).chain(collectors);
+        let all = all.chain(self.operators.iter().copied());
         let mut all: Vec<Network> = all
             .filter(|one| one.address().is_ipv4() == v4 && self.speaks(v4))
             .filter_map(|one| Network::new(one.first(), one.length()))
@@ -191,6 +197,11 @@ fn of_interface(
         } else {
             Vec::new()
         },
+        collectors: if ours {
+            node.log.collectors.values().cloned().collect()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -228,6 +239,7 @@ fn of_tunnel(
         peers: trunks.map(|trunk| caller(&trunk.peer)).collect(),
         remotes: Vec::new(),
         operators: Vec::new(),
+        collectors: Vec::new(),
     })
 }
 

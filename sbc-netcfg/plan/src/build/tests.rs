@@ -407,3 +407,39 @@ fn links_have_names_the_kernel_takes_and_no_two_the_same() {
         ]
     );
 }
+
+#[test]
+fn the_log_leaves_for_its_collectors_under_the_consoles_user_alone() {
+    let text = alloc::format!(
+        "{EXAMPLE}\n[log.syslog.noc]\ntarget = \"10.0.0.20:5514\"\n\n\
+         [log.syslog.far]\ntarget = \"198.51.100.9:601\"\ntransport = \"tcp\"\n"
+    );
+    let desired = of(&text);
+    let base = &desired.firewall.tables[0];
+    let said = rules(base, "output");
+    let wanted = [
+        "oifname \"enp1s0\" ip saddr 10.0.0.5 ip daddr 198.51.100.9 tcp dport 601 meta skuid 904",
+        "oifname \"enp1s0\" ip saddr 10.0.0.5 ip daddr 10.0.0.20 udp dport 5514 meta skuid 904",
+        "oifname \"enp1s0\" ip saddr 10.0.0.5 ip daddr 10.0.0.20 udp dport 5514 meta skuid != 904",
+    ];
+    for rule in wanted {
+        assert!(has(&said, rule), "{rule}\n{said:#?}");
+    }
+    let console = said.iter().filter(|rule| rule.contains("skuid 904 "));
+    assert_eq!(console.count(), 2, "{said:#?}");
+    let heard = rules(base, "input");
+    assert!(
+        has(
+            &heard,
+            "ip saddr 198.51.100.9 ip daddr 10.0.0.5 tcp sport 601"
+        ),
+        "{heard:#?}"
+    );
+    assert!(!has(&heard, "10.0.0.20 "), "{heard:#?}");
+    // One beyond the gateway has a route, and nobody asks for it on the link.
+    let far = sbc_config::Network::host("198.51.100.9".parse().unwrap());
+    let route = desired.routes.iter().find(|route| route.to == far).unwrap();
+    assert!(
+        matches!(&route.way, Way::Link { via: Some(via), .. } if via.to_string() == "10.0.0.1")
+    );
+}

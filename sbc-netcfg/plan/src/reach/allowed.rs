@@ -6,6 +6,7 @@ use core::fmt;
 use core::net::IpAddr;
 
 use sbc_config::network::{Interface, Tunnel, Via};
+use sbc_config::node::{CollectedBy, Collector};
 use sbc_config::{Network, Node, Peer, Transport};
 
 use super::packets::bits;
@@ -130,8 +131,16 @@ impl Allowed<'_> {
         } else {
             &[]
         };
+        let collectors: Vec<&Collector> = match managed {
+            true => self.node.log.collectors.values().collect(),
+            false => Vec::new(),
+        };
         if cell.arp.is_some() || matches!(cell.icmp, Some(kind) if kind.starts_with("nd-")) {
-            return neighbourly(interface, &peers, &tunnels, operators, &bypass, cell);
+            let mut others = bypass;
+            others.extend(operators.iter().copied());
+            let hosts = collectors.iter().map(|one| Network::host(one.target.ip()));
+            others.extend(hosts);
+            return neighbourly(interface, &peers, &tunnels, &others, cell);
         }
         let (ours, theirs) = Self::ends(cell);
         let mut own = interface.addresses.iter().map(Network::address);
@@ -140,6 +149,7 @@ impl Allowed<'_> {
         }
         let echo = cell.icmp.is_some_and(|kind| kind.starts_with("echo-"));
         (echo && covered(theirs, operators))
+            || collectors.iter().any(|one| self.of_collector(one, cell))
             || tunnels.iter().any(|one| self.of_tunnel(one, cell))
             || peers.iter().any(|one| self.of_peer(one, &bypass, cell))
     }
@@ -171,6 +181,31 @@ impl Allowed<'_> {
                 Some(17) => ike(own) && (ike(other) || tunnel.nat_traversal) && may,
                 _ => false,
             }
+    }
+
+    /// The log, which the console's role sends; a collector answers on a connection.
+    fn of_collector(&self, collector: &Collector, cell: &Cell) -> bool {
+        let (ours, theirs) = Self::ends(cell);
+        let (our_ports, their_ports) = match cell.way {
+            Way::In => (cell.target_ports, cell.source_ports),
+            Way::Out => (cell.source_ports, cell.target_ports),
+        };
+        let (source, host) = (collector.source, collector.target.ip());
+        let at = collector.target.port();
+        let there = theirs == (host, host) && their_ports == Some((at, at));
+        let by_datagram = collector.by == CollectedBy::Udp;
+        let may = match (cell.way, cell.user) {
+            (Way::In, _) => {
+                let here = our_ports.is_some_and(|(a, b)| EPHEMERAL.0 <= a && b <= EPHEMERAL.1);
+                !by_datagram && cell.begins == Some(false) && here
+            }
+            (Way::Out, Some(Some(user))) => user == self.users.console,
+            // The kernel finishes what a socket began, and begins nothing.
+            (Way::Out, Some(None)) => cell.begins == Some(false),
+            (Way::Out, None) => false,
+        };
+        let protocol = if by_datagram { 17 } else { 6 };
+        cell.protocol == Some(protocol) && ours == (source, source) && there && may
     }
 
     fn of_peer(&self, peer: &Peer, bypass: &[Network], cell: &Cell) -> bool {
@@ -245,8 +280,7 @@ fn neighbourly(
     interface: &Interface,
     peers: &[&Peer],
     tunnels: &[&Tunnel],
-    operators: &[Network],
-    bypass: &[Network],
+    others: &[Network],
     cell: &Cell,
 ) -> bool {
     let mut all: Vec<Network> = Vec::new();
@@ -255,7 +289,7 @@ fn neighbourly(
         all.extend(peer.targets.iter().map(|to| Network::host(to.address.ip())));
     }
     all.extend(tunnels.iter().map(|one| Network::host(one.remote)));
-    all.extend(operators.iter().chain(bypass).copied());
+    all.extend(others.iter().copied());
     all.extend(interface.gateway.map(Network::host));
     let own: Vec<Network> = interface
         .addresses

@@ -7,7 +7,7 @@ mod number;
 use alloc::format;
 use alloc::string::{String, ToString};
 
-pub use address::{Host, HostPort, Mac, Own, PortRange, PortSpec, Remote, Spoken};
+pub use address::{Host, HostPort, Mac, Own, PortRange, PortSpec, Remote, Spoken, is_host};
 pub use number::{Dialled, Dscp, NumberTest, StatusPair, Token};
 
 use crate::codes::{SECRET_IN_CLEAR, UNKNOWN_ZONE};
