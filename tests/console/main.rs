@@ -15,6 +15,7 @@ mod node;
 mod peer;
 mod pty;
 mod reach;
+mod secured;
 mod shows;
 mod syslog;
 mod transcript;

@@ -2,7 +2,7 @@
 //! node: RFC 5424, over UDP (RFC 5426 §3.1) and TCP (RFC 6587 §3.4.1).
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,13 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// A message as RFC 5424 §6 lays it out.
 #[derive(Debug)]
-struct Message {
+pub struct Message {
     facility: u8,
     severity: u8,
     kind: String,
     element: String,
     fields: Vec<(String, String)>,
-    text: String,
+    pub text: String,
 }
 
 impl Message {
@@ -29,7 +29,7 @@ impl Message {
 }
 
 /// Reads a message; whatever is not as the RFC says ends the test.
-fn parsed(octets: &[u8]) -> Message {
+pub fn parsed(octets: &[u8]) -> Message {
     assert!(
         octets.iter().all(|octet| (0x20..0x7f).contains(octet)),
         "{octets:?}"
@@ -169,7 +169,7 @@ impl Collector {
 
 /// Reads `LENGTH MESSAGE` again and again (RFC 6587 §3.4.1). Returns nothing once
 /// nobody listens.
-fn counted(mut stream: TcpStream, each: usize, told: &Sender<Vec<u8>>) -> Option<()> {
+pub fn counted(mut stream: impl Read + Write, each: usize, told: &Sender<Vec<u8>>) -> Option<()> {
     for _ in 0..each {
         let mut length = String::new();
         loop {
@@ -197,7 +197,7 @@ fn counted(mut stream: TcpStream, each: usize, told: &Sender<Vec<u8>>) -> Option
 }
 
 /// A configuration with management and these collectors: name, address and key.
-fn with(net: u8, collectors: &[(&str, &str, &str)]) -> String {
+pub fn with(net: u8, collectors: &[(&str, &str, &str)]) -> String {
     let mut all = text(net);
     all.push_str(&format!(
         "\n[management]\ninterface = \"mgmt\"\n\n[interface.mgmt]\nzone = \"management\"\n\

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
@@ -204,19 +204,23 @@ fn auth(draft: &Draft<'_>, file: &AuthFile) -> Option<TunnelAuth> {
         return Some(TunnelAuth::Psk { secret: psk.0 });
     }
     let own = draft.certificates.get(file.certificate.value()?)?;
-    let authority = draft.trusts.get(file.trust.value()?)?;
     Some(TunnelAuth::Certificate {
         own: Box::new(Certificate {
             name: own.name.clone(),
             chain: own.table.chain.value()?.0.clone(),
             key: own.table.key.value()?.0.clone(),
         }),
-        authority: Box::new(Authority {
-            name: authority.name.clone(),
-            pem: authority.table.pem.value()?.0.clone(),
-        }),
+        authority: authority(draft, file.trust.value()?)?,
         remote_id: file.remote_id.value()?.0.clone(),
     })
+}
+
+fn authority(draft: &Draft<'_>, name: &Name) -> Option<Box<Authority>> {
+    let trust = draft.trusts.get(name)?;
+    Some(Box::new(Authority {
+        name: trust.name.clone(),
+        pem: trust.table.pem.value()?.0.clone(),
+    }))
 }
 
 fn numbers(draft: &Draft<'_>) -> Option<BTreeMap<Name, Numbers>> {
@@ -533,8 +537,13 @@ fn collector(draft: &Draft<'_>, table: &NamedTable<SyslogFile>) -> Option<Collec
         by: match table.table.transport.or(SyslogTransport::Udp)? {
             SyslogTransport::Udp => CollectedBy::Udp,
             SyslogTransport::Tcp => CollectedBy::Tcp,
-            // Its check has refused it.
-            SyslogTransport::Tls => return None,
+            SyslogTransport::Tls => CollectedBy::Tls {
+                authority: authority(draft, table.table.trust.value()?)?,
+                name: match table.table.remote_id.optional()? {
+                    Some(name) => name.0,
+                    None => target.ip().to_string(),
+                },
+            },
         },
         source: own.find(|own| own.is_ipv4() == target.is_ipv4())?,
     })

@@ -198,6 +198,9 @@ register! {
     FAR_UNKNOWN 2206 "SBC-2206" Error "the far end of a tunnel is not who it must be";
     FAR_REFUSES 2207 "SBC-2207" Error "the far end of a tunnel refuses us";
     FAR_SILENT 2208 "SBC-2208" Error "the far end of a tunnel does not answer";
+    COLLECTOR_AWAY 2220 "SBC-2220" Error "a collector of the log is not reached";
+    COLLECTOR_UNKNOWN 2221 "SBC-2221" Error "a collector of the log is not who it must be";
+    COLLECTOR_TRUST 2222 "SBC-2222" Error "the trust of a collector cannot be used";
     NO_OPERATION 3001 "SBC-3001" Error "no such operation";
     ARGUMENT 3002 "SBC-3002" Error "an argument is missing or wrong";
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";

@@ -1,6 +1,7 @@
 //! The checked configuration: a [`Node`] exists only if it makes sense. The
 //! call engine, the relay and the network plan take everything from it.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -10,7 +11,7 @@ use core::time::Duration;
 
 use crate::country::Country;
 use crate::name::{Name, PeerName};
-use crate::network::{Interface, Network, Tunnel};
+use crate::network::{Authority, Interface, Network, Tunnel};
 use crate::number::Number;
 use crate::peer::{Mediation, Peer, Socket, Trunk, listeners, words};
 use crate::route::Route;
@@ -187,6 +188,13 @@ pub enum CollectedBy {
     Udp,
     /// RFC 6587 §3.4.1: octets are counted.
     Tcp,
+    /// RFC 5425.
+    Tls {
+        /// Who signs its certificate.
+        authority: Box<Authority>,
+        /// The name or address its certificate must have.
+        name: String,
+    },
 }
 
 impl CollectedBy {
@@ -195,6 +203,7 @@ impl CollectedBy {
         match self {
             Self::Udp => "udp",
             Self::Tcp => "tcp",
+            Self::Tls { .. } => "tls",
         }
     }
 }

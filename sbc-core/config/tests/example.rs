@@ -55,7 +55,6 @@ fn the_whole_example_is_refused_for_what_this_image_lacks_and_nothing_else() {
         "SBC-0901 mediation.med-2.srtp",
         "SBC-0901 mediation.med-2.refer",
         "SBC-0901 emergency.elin",
-        "SBC-0901 log.syslog.noc.transport",
         "SBC-0901 cdr.syslog",
         "SBC-0901 hep",
     ];

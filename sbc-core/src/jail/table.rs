@@ -258,6 +258,7 @@ const CONSOLE: &[Call] = &[
     ("getdents64", Only::Any, "the names of the secrets"),
     ("statfs", Only::Any, "how full the disk is"),
     ("fstatfs", Only::Any, "the same"),
+    ("geteuid", Only::Any, "whose a file of a trust must be"),
     ("uname", Only::Any, "the kernel's version for a report"),
     ("sysinfo", Only::Any, "memory for a report"),
 ];

@@ -5,7 +5,7 @@ use alloc::format;
 
 use crate::checks::Check;
 use crate::checks::cap;
-use crate::codes::{ABOVE_CAP, LATER, OUT_OF_RANGE, ZONE};
+use crate::codes::{ABOVE_CAP, MISSING_KEY, OUT_OF_RANGE, ZONE};
 use crate::draft::Draft;
 use crate::file::NamedTable;
 use crate::file::tables::SyslogFile;
@@ -13,7 +13,7 @@ use crate::file::values::{SyslogTransport, is_host};
 use crate::report::{Problem, Report};
 
 /// The checks of collectors.
-pub const CHECKS: &[Check] = &[places, ways, transports, count];
+pub const CHECKS: &[Check] = &[places, ways, trusts, count];
 
 /// A collector is one host with a port.
 fn places(draft: &Draft<'_>, report: &mut Report) {
@@ -60,14 +60,17 @@ fn ways(draft: &Draft<'_>, report: &mut Report) {
     }
 }
 
-fn transports(draft: &Draft<'_>, report: &mut Report) {
+/// TLS without somebody to trust would be TLS with anybody.
+fn trusts(draft: &Draft<'_>, report: &mut Report) {
     for collector in draft.collectors() {
         let transport = collector.table.transport.get();
-        if let Some(given) = transport.filter(|given| given.value == SyslogTransport::Tls) {
-            let message = format!("{}: TLS is not in this image", title(collector));
-            let problem = Problem::new(LATER, &given.span, message).label("not yet");
-            report.add(problem.help("write \"tcp\" or \"udp\""));
-        }
+        let tls = transport.filter(|given| given.value == SyslogTransport::Tls);
+        let Some(given) = tls.filter(|_| collector.table.trust.is_absent()) else {
+            continue;
+        };
+        let message = format!("{}: TLS needs a trust", title(collector));
+        let problem = Problem::new(MISSING_KEY, &given.span, message).label("whom to believe?");
+        report.add(problem.help("name the authority of its certificate: trust = \"NAME\""));
     }
 }
 

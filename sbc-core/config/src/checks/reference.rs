@@ -85,6 +85,11 @@ fn certificates(draft: &Draft<'_>, report: &mut Report) {
             refer(&draft.trusts, "trust", &name.value, &name.span, report);
         }
     }
+    for collector in draft.collectors() {
+        if let Some(name) = collector.table.trust.get() {
+            refer(&draft.trusts, "trust", &name.value, &name.span, report);
+        }
+    }
 }
 
 /// What the tables of peers name.

@@ -421,8 +421,10 @@ table! {
         "target" target: HostPort = "required", Required;
         /// How it is reached.
         "transport" transport: SyslogTransport = "udp", Optional;
-        /// The authority of its certificate.
+        /// The authority of its certificate, for TLS.
         "trust" trust: Name = "", Optional;
+        /// What its certificate must say: a name or an address.
+        "remote-id" remote_id: HostName = "the address of target", Optional;
     }
 }
 

@@ -83,7 +83,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         tokio::task::spawn_local(accept(Rc::clone(&room), listener));
     }
     room.syslog.begin(&room.log);
-    room.syslog.take(&room.node.borrow());
+    room.syslog.take(&room.node.borrow(), &room.log);
     room.note(
         "node",
         "-",
@@ -128,7 +128,7 @@ fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
         return;
     };
     if let Some(node) = sbc_config::check(&text).node {
-        room.syslog.take(&node);
+        room.syslog.take(&node, &room.log);
         room.node.replace(node);
         room.text.replace(text);
         room.revision.set(revision);

@@ -1,5 +1,5 @@
 //! Collectors of the log: datagrams (RFC 5426) or a connection that we open (RFC
-//! 6587), under the user of the console's role alone.
+//! 6587, RFC 5425), under the user of the console's role alone.
 
 use alloc::vec::Vec;
 

@@ -1,9 +1,11 @@
 //! The log for collectors (RFC 5424): lines of the diary, records of the audit log
-//! and alarms come in, messages over UDP (RFC 5426) and TCP (RFC 6587) go out.
+//! and alarms come in, messages over UDP (RFC 5426), TCP (RFC 6587) and TLS (RFC 5425)
+//! go out.
 
 mod line;
 mod message;
 mod post;
+mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -48,7 +50,7 @@ impl Drop for Line {
 impl Syslog {
     /// Takes the collectors of a configuration. One that stays as it was keeps its
     /// queue and its connection.
-    pub fn take(&self, node: &Node) {
+    pub fn take(&self, node: &Node, log: &Log) {
         self.host.replace(node.system.hostname.clone());
         let mut posts = self.posts.borrow_mut();
         let mut before = std::mem::take(&mut *posts);
@@ -58,7 +60,7 @@ impl Syslog {
             let line = match before.iter().position(same) {
                 Some(at) => before.swap_remove(at),
                 None => {
-                    let post = Post::new(name.as_str(), collector.clone());
+                    let post = Post::new(name.as_str(), collector.clone(), log.0.clone());
                     let host = node.system.hostname.clone();
                     let told = move |count| cut(&host, count);
                     let task = tokio::task::spawn_local(post::carry(Rc::clone(&post), told));

@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::message::DATAGRAM_MAX;
+use super::tls::{self, Identity};
 
 /// Messages that wait for one collector: ten seconds of a node at its limit, and at
 /// most 8 MiB, shared by all collectors. The oldest is cut for a new one.
@@ -38,6 +40,8 @@ pub type Octets = Rc<[u8]>;
 pub struct Post {
     pub name: String,
     pub collector: Collector,
+    /// The folder that trusts lie in.
+    folder: Option<PathBuf>,
     queue: RefCell<VecDeque<Octets>>,
     bell: Notify,
     pub sent: Cell<u64>,
@@ -58,10 +62,11 @@ pub struct State {
 
 impl Post {
     /// Returns the post of a collector; [`carry`] is its task.
-    pub fn new(name: &str, collector: Collector) -> Rc<Self> {
+    pub fn new(name: &str, collector: Collector, folder: Option<PathBuf>) -> Rc<Self> {
         Rc::new(Self {
             name: name.to_owned(),
             collector,
+            folder,
             queue: RefCell::default(),
             bell: Notify::new(),
             sent: Cell::new(0),
@@ -153,7 +158,7 @@ pub async fn carry(post: Rc<Post>, told: impl Fn(u64) -> Octets) {
     let mut pause = FIRST_PAUSE;
     loop {
         let before = post.sent.get();
-        let why = match Way::open(&post.collector).await {
+        let why = match Way::open(&post).await {
             Ok(mut way) => {
                 let Err(why) = follow(&post, &mut way, &told).await;
                 why
@@ -205,14 +210,25 @@ enum Way {
 }
 
 impl Way {
-    async fn open(collector: &Collector) -> io::Result<Self> {
-        match collector.by {
+    async fn open(post: &Post) -> io::Result<Self> {
+        let collector = &post.collector;
+        match &collector.by {
             CollectedBy::Udp => {
                 let socket = UdpSocket::bind((collector.source, 0)).await?;
                 socket.connect(collector.target).await?;
                 Ok(Self::Datagrams(socket))
             }
             CollectedBy::Tcp => Ok(Self::Stream(Box::new(connected(collector).await?))),
+            CollectedBy::Tls { authority, name } => {
+                let who = Identity {
+                    authority,
+                    state: post.folder.as_deref(),
+                    name,
+                };
+                let stream = connected(collector).await?;
+                let secured = tls::secured(stream, &who).await?;
+                Ok(Self::Stream(Box::new(secured)))
+            }
         }
     }
 
@@ -272,9 +288,9 @@ async fn connected(collector: &Collector) -> io::Result<TcpStream> {
         TcpSocket::new_v6()?
     };
     socket.bind((collector.source, 0).into())?;
-    timeout(CONNECTS_WITHIN, socket.connect(collector.target))
-        .await
-        .unwrap_or_else(|_| Err(io::Error::other("it does not answer")))
+    let connected = timeout(CONNECTS_WITHIN, socket.connect(collector.target)).await;
+    let connected = connected.unwrap_or_else(|_| Err(io::Error::other("it does not answer")));
+    connected.map_err(|why| io::Error::new(why.kind(), format!("SBC-2220: {why}")))
 }
 
 #[cfg(test)]
@@ -287,7 +303,7 @@ mod tests {
             by: CollectedBy::Udp,
             source: [192, 0, 2, 2].into(),
         };
-        Post::new("noc", collector)
+        Post::new("noc", collector, None)
     }
 
     #[test]
