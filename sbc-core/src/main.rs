@@ -32,6 +32,10 @@ fn main() -> ExitCode {
         _ => {}
     }
     leave_no_core(args.first().map(String::as_str));
+    if let Err(error) = jail::ceilings::enter(group_of(&args)) {
+        eprintln!("sbc: no ceiling: {error}");
+        return ExitCode::FAILURE;
+    }
     let (command, rest) = match args.split_first() {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("", &[][..]),
@@ -80,6 +84,16 @@ fn leave_no_core(command: Option<&str>) {
         || (command == Some("role") && role.as_deref() == Some("console"));
     if sees {
         let _allowed = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// Returns the group that has the process's ceilings.
+fn group_of(args: &[String]) -> &str {
+    match args.first().map(String::as_str) {
+        Some("run") => "node",
+        Some("role") => args.get(1).map_or("", String::as_str),
+        Some("login") => "login",
+        _ => "",
     }
 }
 

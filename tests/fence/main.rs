@@ -12,6 +12,7 @@
 mod attack;
 mod certificates;
 mod commits;
+mod jails;
 mod path;
 mod reach;
 mod shaper;

@@ -34,6 +34,8 @@ pub struct Stage {
     pub mac: [u8; 6],
     /// The supervisor's pid in its guest.
     pub pid: u32,
+    /// Its roles are in groups that have ceilings.
+    groups: bool,
 }
 
 /// Returns what guests are made with, or nothing when `test` was skipped.
@@ -88,6 +90,7 @@ impl Stage {
             net,
             mac,
             pid: 0,
+            groups: false,
         })
     }
 
@@ -98,11 +101,28 @@ impl Stage {
         self.start();
     }
 
+    /// The same with its roles in groups of the kernel's, with ceilings nobody reaches.
+    pub fn run_in_groups(&mut self, file: &str) {
+        self.groups = true;
+        let script = "mount -t cgroup2 cgroup2 /sys/fs/cgroup && cd /sys/fs/cgroup && \
+                      echo '+memory +pids' > cgroup.subtree_control && \
+                      for group in node signal relay netcfg console charon; do \
+                      mkdir $group && echo 268435456 > $group/memory.max && \
+                      echo 64 > $group/pids.max || exit 1; done";
+        self.node.shell(script).expect("groups");
+        self.run(file);
+    }
+
     /// Starts the node again with the file it has.
     pub fn start(&mut self) {
         let words = "sbc run /etc/sbc/node.toml --apply-network --state /data \
                      --api /run/sbc/api --cdr /data/cdr.jsonl";
-        let words: Vec<&str> = words.split_whitespace().collect();
+        let groups = format!("export SBC_GROUPS=/sys/fs/cgroup; exec {words}");
+        let words: Vec<&str> = if self.groups {
+            vec!["sh", "-c", &groups]
+        } else {
+            words.split_whitespace().collect()
+        };
         self.pid = self.node.spawn("node.log", &words).expect("a node");
         self.log_until("ready", |log| {
             log.lines().any(|line| line.trim() == "ready")
@@ -179,8 +199,12 @@ impl Stage {
     /// Returns the pid of a role's latest process, as the log names it.
     pub fn pid_of(&mut self, role: &str) -> u32 {
         let log = self.log();
-        let started = format!("started role=\"{role}\" pid=");
-        let line = log.lines().rfind(|line| line.contains(&started));
+        let started = [
+            format!("started role=\"{role}\" pid="),
+            format!("started {role} pid="),
+        ];
+        let is_start = |line: &&str| started.iter().any(|words| line.contains(words));
+        let line = log.lines().rfind(is_start);
         let pid = line.and_then(|line| line.rsplit("pid=").next()?.trim().parse().ok());
         pid.unwrap_or_else(|| panic!("no pid of {role} in\n{log}"))
     }
@@ -246,6 +270,15 @@ pub fn word(line: &str, place: usize) -> &str {
 
 /// Places a call, waits until each side hears the other's tone, and ends it.
 pub fn call(from: &mut Actor, to: &mut Actor, number: &str) {
+    let (ours, theirs) = connect(from, to, number);
+    from.say(&format!("bye {ours}")).expect("a telephone");
+    to.hear(&format!("bye {theirs}"), PATIENCE)
+        .expect("its end");
+}
+
+/// Places a call and waits until each side hears the other's tone; returns what each
+/// of them calls it.
+pub fn connect(from: &mut Actor, to: &mut Actor, number: &str) -> (String, String) {
     let placed = from
         .ask(&format!("call {number}"), "placed")
         .expect("placed");
@@ -258,9 +291,7 @@ pub fn call(from: &mut Actor, to: &mut Actor, number: &str) {
     let theirs = word(&incoming, 1).to_owned();
     hears(from, &ours);
     hears(to, &theirs);
-    from.say(&format!("bye {ours}")).expect("a telephone");
-    to.hear(&format!("bye {theirs}"), PATIENCE)
-        .expect("its end");
+    (ours, theirs)
 }
 
 /// Waits until `who` hears the other side: a provider speaks at 440 Hz, a server at

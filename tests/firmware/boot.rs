@@ -11,13 +11,26 @@ use super::folder;
 /// How long a machine lives: its boot and all that is asked of it.
 const LIFE: Duration = Duration::from_secs(600);
 /// Words the console has written when the node is ready, in their order.
-const WORDS: [&str; 6] = [
+const WORDS: [&str; 7] = [
     "sbc 0.1.0 slot A, image verified",
     "fence: drop all, read back, 0 links up",
     "network cards 2",
+    "sealed: the kernel takes no module and no other kernel",
     "no configuration: log in on the serial console",
     "SBC-READY version=0.1.0 slot=A boot=",
     " config=none calls=none",
+];
+/// What each role may have: its word, MiB, and whether it runs without a tunnel.
+const CEILINGS: [(&str, u64, bool); 9] = [
+    ("signal", 152, true),
+    ("relay", 72, true),
+    ("netcfg", 40, true),
+    ("charon", 32, false),
+    ("console", 48, true),
+    ("node", 24, true),
+    ("login", 16, true),
+    ("port", 8, true),
+    ("firmware", 24, true),
 ];
 /// Memory in use without calls, as promised.
 const MEMORY_KIB: u64 = 128 * 1024;
@@ -126,6 +139,9 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
         "{answer_of}"
     );
 
+    port.say(r#"{"id":4,"op":"limits.list"}"#).unwrap();
+    ceilings(&read(port.line().unwrap())["ok"]);
+
     // The serial console claims the node; nothing is let in without that.
     let password = "correct horse battery";
     let mut line = cold.booted.line().unwrap();
@@ -143,6 +159,29 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
     let text = cold.booted.machine.console();
     assert!(!text.contains(password), "a password is never shown");
     assert_eq!(cold.left(), 0, "frames of a node without a configuration");
+}
+
+/// Every role is in its group, and the kernel says its ceiling.
+fn ceilings(limits: &serde_json::Value) {
+    let row = |name: &str| {
+        let rows = limits.as_array().into_iter().flatten();
+        let found = rows.into_iter().find(|row| row["name"] == name);
+        let found = found.unwrap_or_else(|| panic!("no {name} in {limits}"));
+        let number = |key: &str| found[key].as_u64().expect("a number");
+        (number("used"), number("limit"), number("hits"))
+    };
+    let mut all = 0;
+    for (role, mib, runs) in CEILINGS {
+        let (used, limit, hits) = row(&format!("memory of {role} in KiB"));
+        println!("{role}: {used} of {limit} KiB");
+        assert_eq!((limit, hits), (mib * 1024, 0), "{role}");
+        assert!(used < limit, "{role}");
+        let (tasks, most, hits) = row(&format!("tasks of {role}"));
+        assert_eq!((tasks > 0, hits), (runs, 0), "{role}: {tasks} of {most}");
+        assert!(tasks * 2 <= most, "{role}: {tasks} of {most}");
+        all += limit;
+    }
+    assert!(all <= 416 * 1024, "{all} KiB of a machine of 512 MiB");
 }
 
 #[test]

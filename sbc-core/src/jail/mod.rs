@@ -3,6 +3,7 @@
 //! step is a gate that opens one way.
 
 mod calls;
+pub mod ceilings;
 mod cell;
 mod files;
 mod table;

@@ -31,7 +31,7 @@ pub struct Row {
     pub role: Role,
     /// Variables that name what it writes to: files, unless they end in a folder.
     places: &'static [(&'static str, Kind)],
-    /// Single files of the kernel that it reads.
+    /// Files of the kernel that it reads, single ones or all below a folder.
     pub reads: &'static [&'static str],
     /// What it calls beside what all call.
     own: &'static [Call],
@@ -290,7 +290,8 @@ const ROWS: [Row; 3] = [
             (signal::RECORDS, Kind::Read),
         ],
         // Whether memory runs out is an alarm; how the machine booted is shown.
-        reads: &["/proc/meminfo", crate::diary::BOOT],
+        // So are the ceilings of all roles.
+        reads: &["/proc/meminfo", crate::diary::BOOT, super::ceilings::PLACE],
         own: CONSOLE,
     },
 ];

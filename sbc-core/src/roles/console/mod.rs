@@ -156,7 +156,7 @@ async fn watch(room: Rc<Room>) {
         // While signal is away nothing is known of peers: they stay as they are.
         if let (Ok(peers), Ok(limits), Ok(live)) = (
             room.signal("peers.list", &none).await,
-            room.signal("limits.list", &none).await,
+            room.limits().await,
             room.order(crate::ipc::ConfigOrder::Status).await,
         ) {
             facts.peers = serde_json::from_value(peers).unwrap_or_default();

@@ -183,6 +183,7 @@ async fn act(
                 json!({ "done": format!("{count} acknowledged; raised until the cause is gone") }),
             ),
         },
+        "limits.list" => room.limits().await,
         "boot.show" => Ok(boot()),
         "machine.restart" => room.order(ConfigOrder::Machine(Ending::Restart)).await,
         "machine.off" => room.order(ConfigOrder::Machine(Ending::PowerOff)).await,

@@ -22,6 +22,7 @@ use super::operations::Answered;
 use super::secrets::Secrets;
 use super::{Signal, history};
 use crate::ipc::{Broken, ConfigOrder, FromChild, Network, ToSignal};
+use crate::jail::ceilings;
 use crate::roles::briefing::Control;
 
 /// An answer comes within this time, or the client hears that it does not.
@@ -318,6 +319,18 @@ impl Room {
     pub fn uptime(&self) -> Value {
         let machine = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
         json!({ "node_secs": self.started.elapsed().as_secs(), "machine_secs": machine.tv_sec })
+    }
+
+    /// Returns every cap: those of `signal`, and the ceilings of all roles.
+    ///
+    /// # Errors
+    /// When `signal` does not answer.
+    pub async fn limits(&self) -> Answered {
+        let mut limits = self.signal("limits.list", &Map::new()).await?;
+        if let Some(rows) = limits.as_array_mut() {
+            rows.extend(ceilings::limits().iter().map(|limit| json!(limit)));
+        }
+        Ok(limits)
     }
 
     /// Returns the node at a glance.

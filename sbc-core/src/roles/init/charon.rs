@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::backoff::Backoff;
 use crate::jail;
+use crate::jail::ceilings::{self, Ends};
 
 /// Its settings and its control socket.
 pub const FOLDER: &str = "/run/sbc/charon";
@@ -60,6 +61,7 @@ async fn keep(bell: Rc<Notify>) {
     let since = Instant::now();
     let mut backoff = Backoff::default();
     loop {
+        let ends = Ends::of("charon");
         let why = match start() {
             Ok(mut child) => {
                 tracing::info!(pid = child.id(), "started charon");
@@ -71,6 +73,7 @@ async fn keep(bell: Rc<Notify>) {
             Err(error) => error.to_string(),
         };
         let pause = backoff.pause_after_death(since.elapsed()).max(PAUSE);
+        let why = ends.why(why);
         tracing::warn!(why, ?pause, "charon ended");
         tokio::select! {
             () = sleep(pause) => {}
@@ -101,6 +104,7 @@ fn start() -> io::Result<Child> {
         .args(["role", "charon"])
         .env_clear()
         .env(SETTINGS, folder.settings())
+        .envs(std::env::var_os(ceilings::GROUPS).map(|groups| (ceilings::GROUPS, groups)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .kill_on_drop(true)

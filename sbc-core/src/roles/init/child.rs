@@ -14,6 +14,7 @@ use tokio::time::{Instant, interval, timeout};
 use super::super::Role;
 use super::Settings;
 use crate::ipc::{Broken, Channel, FromChild, ToChild, pair};
+use crate::jail::ceilings::Ends;
 
 /// Letters that wait for a child that does not read. Its whole start fits; over
 /// it the child counts as hung.
@@ -84,12 +85,14 @@ impl Running {
             .spawn()?;
         let pid = child.id();
         let (letters, inbox) = mpsc::channel(LETTERS_MAX);
+        let ends = Ends::of(role.word());
         tokio::task::spawn_local(async move {
             let why = mind(child, channel, inbox, |said, along| {
                 let event = Event::Said(said, along);
                 events.try_send((role, generation, event)).is_ok()
             })
             .await;
+            let why = ends.why(why);
             // The supervisor has gone if nobody listens; then all ends anyway.
             let _gone = events.send((role, generation, Event::Ended { why })).await;
         });

@@ -18,6 +18,7 @@ use super::watchdog::Watchdog;
 use super::{Machine, port, words};
 use crate::ipc::Ending;
 use crate::jail;
+use crate::jail::ceilings::Ends;
 
 /// A node that was asked to stop has this long.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
@@ -54,6 +55,8 @@ struct Keeper {
     firmware: Option<Child>,
     watchdog: Option<Watchdog>,
     ends: u32,
+    /// Of each child, how often it was ended at its ceiling.
+    ceilings: [Ends; 4],
     /// Lines of the node: it says when all its roles are ready.
     said: mpsc::Sender<String>,
 }
@@ -88,6 +91,7 @@ async fn keep(
         firmware: None,
         watchdog: Watchdog::start(),
         ends: 0,
+        ceilings: ["node", "login", "port", "firmware"].map(Ends::of),
         said,
     };
     // Ctrl-Alt-Del asks us instead of the kernel.
@@ -235,6 +239,9 @@ impl Keeper {
                     self.give_up();
                 }
             }
+        }
+        for news in self.ceilings.iter_mut().filter_map(Ends::news) {
+            words::say(&news);
         }
         ours
     }

@@ -13,6 +13,7 @@ mod mounts;
 mod port;
 mod recovery;
 mod reset;
+mod seal;
 mod slot;
 mod stage1;
 mod update;
@@ -53,7 +54,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(20);
 static IS_READY: AtomicBool = AtomicBool::new(false);
 /// The kernel's settings that hold from the first moment: no dumps, no
 /// forwarding, no addresses of its own on links nobody configured.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("kernel/sysrq", "0"),
     ("kernel/core_pattern", ""),
     ("kernel/dmesg_restrict", "1"),
@@ -66,6 +67,8 @@ const SETTINGS: [(&str, &str); 12] = [
     ("net/ipv6/conf/all/forwarding", "0"),
     ("net/ipv6/conf/default/disable_ipv6", "1"),
     ("net/ipv6/conf/default/addr_gen_mode", "1"),
+    // No device of a tunnel that nobody configured comes along with a module.
+    ("net/core/fb_tunnels_only_for_init_net", "2"),
 ];
 
 /// Runs as the first process of the first stage or of the root. It comes back
@@ -316,6 +319,10 @@ fn open(modules: &Modules, mut machine: Machine, keys: Option<Keys>) -> Ending {
     words::say(&format!("network cards {}", fence::links_there()));
     machine.trial = trial(machine.slot);
     machine.keeps = keeps(keys);
+    if let Err(error) = seal::close(modules) {
+        let why = error.to_string();
+        return stay(machine, "seal", "SBC-2107", &why, Manner::Closed);
+    }
     let kept = data::kept(machine.state());
     let given = if data::is_claimed(machine.state()) {
         Ok(None)

@@ -7,10 +7,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::{seal, words};
+
 /// Where the table lies, in the first stage and in the root.
 const TABLE: &str = "/usr/lib/modules/table";
 /// The kernel unpacks a file `….xz` itself (`MODULE_INIT_COMPRESSED_FILE`).
 const COMPRESSED: i32 = 4;
+/// The names of modules that were wanted too late.
+const MISSED: &str = "/run/sbc/missed";
 /// A table has a few thousand lines; more is no table of ours.
 const TABLE_MAX: u64 = 4 << 20;
 
@@ -186,9 +190,27 @@ pub fn modprobe(words: &[String]) -> bool {
     let names = words.iter().filter(|word| !word.starts_with('-'));
     names.fold(true, |well, name| {
         let found = modules.for_alias(name);
-        let loaded = found.iter().all(|name| modules.load(name).is_ok());
+        let loaded = found.iter().all(|module| {
+            let loaded = modules.load(module).is_ok();
+            if !loaded && seal::is_closed() {
+                missed(module, name);
+            }
+            loaded
+        });
         well && !found.is_empty() && loaded
     })
+}
+
+/// Tells, once for each module, that the kernel wants it and is sealed.
+fn missed(module: &str, wanted: &str) {
+    let is_there = Path::new("/sys/module").join(module).exists();
+    let told = Path::new(MISSED).join(module);
+    let _there = fs::create_dir_all(MISSED);
+    if !is_there && File::create_new(told).is_ok() {
+        words::note(&format!(
+            "the sealed kernel wants module {module} ({wanted})"
+        ));
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, mount, mount_move};
 
+use crate::jail::ceilings;
+
 const SEALED: MountFlags = MountFlags::NOSUID
     .union(MountFlags::NODEV)
     .union(MountFlags::NOEXEC);
@@ -20,6 +22,9 @@ const KERNEL: [(&str, &str, MountFlags); 3] = [
         MountFlags::NOSUID.union(MountFlags::NOEXEC),
     ),
 ];
+
+/// Where roles get their ceilings.
+const GROUPS: &str = "cgroup2";
 
 /// Filesystems in memory over the read-only root: place, permissions and size.
 /// What is written there is gone after the next boot.
@@ -70,7 +75,7 @@ pub fn into_root(device: &Path) -> io::Result<()> {
 }
 
 /// Mounts what the root lacks: filesystems in memory, with `/etc` filled from
-/// what the image brings for it.
+/// what the image brings for it, and the groups with the roles' ceilings.
 ///
 /// # Errors
 /// When a step is refused.
@@ -81,6 +86,8 @@ pub fn second() -> io::Result<()> {
     for folder in ["/run/sbc", "/var/log", "/var/lib"] {
         fs::create_dir_all(folder)?;
     }
+    one(GROUPS, Path::new(ceilings::PLACE), GROUPS, SEALED, "")?;
+    ceilings::prepare(Path::new(ceilings::PLACE))?;
     // A root without files for /etc is whole as well.
     let _nothing = copy(Path::new("/usr/share/sbc/etc"), Path::new("/etc"));
     let release = Path::new("/etc/os-release");

@@ -15,6 +15,7 @@ use super::modules::Modules;
 use super::slot::{self, Mark};
 use super::verity::{self, Slot};
 use super::{mounts, words};
+use crate::jail::ceilings;
 
 /// Modules nothing asks for.
 const NEEDED: [&str; 3] = ["dm_mod", "dm_verity", "erofs"];
@@ -82,6 +83,8 @@ fn go(device: &std::path::Path, letter: char) -> io::Error {
     }
     Command::new("/usr/sbin/init")
         .env(SLOT, letter.to_string())
+        // All that is started from there on inherits it.
+        .env(ceilings::GROUPS, ceilings::PLACE)
         .exec()
 }
 

@@ -64,6 +64,16 @@ pub fn say(what: &str) {
     put(&format!("[{:6.2}] {what}\n", seconds()));
 }
 
+/// Writes one line among those of the boot, for whoever asks for them: it is no
+/// stage, and nobody's screen is disturbed.
+pub fn note(what: &str) {
+    let line = format!("[{:6.2}] {what}\n", seconds());
+    let log = fs::File::options().append(true).open(crate::diary::BOOT);
+    if let Ok(mut file) = log {
+        let _full = file.write_all(line.as_bytes());
+    }
+}
+
 /// Says, once per boot, that the node is ready. Fields are only ever appended.
 pub fn ready(version: &str, slot: char, config: &str, calls: &str) {
     let boot = seconds();
