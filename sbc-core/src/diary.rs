@@ -11,7 +11,11 @@ use std::sync::{Mutex, PoisonError};
 
 use tracing::Level;
 use tracing::Metadata;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Octets that may wait; more are written at once.
 const HELD_MAX: usize = 64 * 1024;
@@ -21,6 +25,9 @@ pub const FILE: &str = "diary.log";
 
 /// Where the appliance keeps the lines of its boot until the next.
 pub const BOOT: &str = "/run/sbc/boot.log";
+
+/// What lines of calls that are looked at closely are marked by.
+pub const DEBUGGED: &str = "debugged";
 
 /// The open file, if the node keeps state.
 static KEPT: OnceLock<File> = OnceLock::new();
@@ -45,11 +52,15 @@ pub fn keep(folder: &Path) {
 pub fn begin() {
     let level = std::env::var("SBC_LOG").unwrap_or_default();
     let level = level.parse().unwrap_or(Level::INFO);
-    tracing_subscriber::fmt()
-        .with_max_level(level)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(Diary)
         .with_ansi(false)
-        .with_target(false)
+        .with_target(false);
+    // What somebody asked to see of a call is taken at any level.
+    let wanted = filter_fn(move |line| *line.level() <= level || line.target() == DEBUGGED);
+    let wanted = wanted.with_max_level_hint(level.max(Level::DEBUG));
+    tracing_subscriber::registry()
+        .with(lines.with_filter(wanted))
         .init();
     if let Some(folder) = std::env::var_os(crate::roles::init::STATE) {
         keep(Path::new(&folder));

@@ -26,6 +26,16 @@ pub struct Call {
     pub silent: String,
 }
 
+/// Between whom a call is. Numbers are whole: it is for comparing, never for showing.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Ends {
+    pub caller: String,
+    pub called: String,
+    pub peers: [String; 2],
+    /// As in [`Call::state`].
+    pub state: String,
+}
+
 /// One peer, as a line of `show trunks` or `show mediation`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Peer {

@@ -103,6 +103,21 @@ pub fn tunnels(value: &Value) -> String {
     out
 }
 
+/// Returns `show log debug`.
+pub fn debugged(value: &Value) -> String {
+    let mut out = String::from("LOOKED AT                        ENDS IN   LINES\n");
+    for row in each(value) {
+        let _infallible = writeln!(
+            out,
+            "{:<32} {:<9} {}",
+            short(&text(row, "of"), 32),
+            optional(row, "ends_secs", time),
+            number(row, "lines"),
+        );
+    }
+    out
+}
+
 /// Returns `show syslog`.
 pub fn syslog(value: &Value) -> String {
     let mut out = String::from(

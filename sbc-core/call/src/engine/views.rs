@@ -53,6 +53,28 @@ impl Engine {
             .collect()
     }
 
+    /// Returns between whom a call is, also of one that only waits for repetitions.
+    #[must_use]
+    pub fn ends(&self, call: u32) -> Option<view::Ends> {
+        let call = self.calls.get(&call)?;
+        let name = |side: Side| {
+            let place = call.leg(side).map(|leg| leg.peer);
+            let peer = place.and_then(|place| self.desk.peers.get(place));
+            peer.map_or_else(String::new, |peer| peer.name.name().to_string())
+        };
+        Some(view::Ends {
+            caller: call
+                .caller
+                .number
+                .as_deref()
+                .unwrap_or_default()
+                .to_string(),
+            called: call.number.to_string(),
+            peers: [name(Side::A), name(Side::B)],
+            state: call.state().to_string(),
+        })
+    }
+
     /// Returns every peer, trunks first.
     #[must_use]
     pub fn peers(&self) -> Vec<view::Peer> {

@@ -2,6 +2,7 @@
 //! arguments goes out, or what could stand there instead. Completion, help and
 //! the documentation are read from the same rows.
 
+mod edits;
 mod forms;
 mod parse;
 mod table;
@@ -13,8 +14,8 @@ use serde_json::{Map, Value};
 
 use super::here::Here;
 
+pub use edits::ROWS;
 pub use parse::{Line, Token, lines};
-pub use table::ROWS;
 pub use words::{Typed, split};
 
 /// What a login may do; each may all that those before it may.

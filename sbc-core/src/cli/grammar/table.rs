@@ -1,11 +1,11 @@
-//! Every command: its words, who may use it, what it does, a sentence of help,
+//! Every command behind `>`: its words, who may use it, what it does, a sentence of help,
 //! and the form of its answer.
 
 use super::super::here::Here;
 use super::super::network;
 use super::super::table as views;
 use super::Act::{self, Ask, Later};
-use super::Mode::{Configuration, Operational};
+use super::Mode::Operational;
 use super::Role::{Admin, Monitor, Operator};
 use super::Row;
 use super::forms::{
@@ -28,16 +28,12 @@ const fn does(syntax: &'static str, here: Here, help: &'static str) -> Row {
     row(Operational, Admin, syntax, Act::Here(here), "", help)
 }
 
-const fn edit(syntax: &'static str, here: Here, help: &'static str) -> Row {
-    row(Configuration, Admin, syntax, Act::Here(here), "", help)
-}
-
 const fn here(syntax: &'static str, here: Here, help: &'static str) -> Row {
     row(Operational, Monitor, syntax, Act::Here(here), "", help)
 }
 
-/// The tree.
-pub const ROWS: &[Row] = &[
+/// Behind `>`.
+pub(super) const ROWS: &[Row] = &[
     see(
         "show version",
         Ask("version", views::version),
@@ -396,10 +392,22 @@ pub const ROWS: &[Row] = &[
         "no new calls for a Mediation Server, or calls again",
     ),
     run(
-        "set log debug (call CALL|number NUMBER|peer PEER)",
-        Later,
-        "",
-        "log one call, number or peer in detail",
+        "set log debug (call CALL|number NUMBER|peer PEER) [for MINUTES]",
+        Ask("debug.set", views::done),
+        DONE,
+        "every message of these calls in the diary, for 15 minutes",
+    ),
+    see(
+        "show log debug",
+        Ask("debug.list", network::debugged),
+        "[{of:s ends_secs:n lines:n}]",
+        "which calls are looked at closely, and for how long",
+    ),
+    run(
+        "clear log debug",
+        Ask("debug.clear", views::done),
+        DONE,
+        "look at no call closely any more",
     ),
     row(
         Operational,
@@ -498,96 +506,4 @@ pub const ROWS: &[Row] = &[
     ),
     here("lock", Here::Lock, "ask for the password again"),
     here("exit", Here::Exit, "leave"),
-    edit("set PATH...", Here::Set, "give a key a value"),
-    edit("delete PATH...", Here::Delete, "take a key or a table away"),
-    edit(
-        "rename KIND NAME to OTHERNAME",
-        Here::Rename,
-        "give a named table another name, also where it is used",
-    ),
-    edit(
-        "copy KIND NAME to OTHERNAME",
-        Here::Copy,
-        "make another named table like this one",
-    ),
-    edit(
-        "insert route NAME (before|after) OTHERNAME",
-        Here::Insert,
-        "put a route before or after another",
-    ),
-    edit(
-        "annotate PATH...",
-        Here::Annotate,
-        "put a comment above a key or table",
-    ),
-    edit(
-        "activate PATH...",
-        Here::Activate,
-        "use a named table again",
-    ),
-    edit(
-        "deactivate PATH...",
-        Here::Deactivate,
-        "set a named table aside",
-    ),
-    edit("edit PATH...", Here::Edit, "go into a table"),
-    edit("up", Here::Up, "go out of a table"),
-    edit("top", Here::Top, "go out of all tables"),
-    edit("show [PATH...]", Here::ShowCandidate, "the candidate"),
-    edit(
-        "compare [REVISION]",
-        Here::Compare,
-        "what the candidate changes, and what that does to calls",
-    ),
-    edit("run COMMAND...", Here::Run, "an operational command"),
-    edit(
-        "load (merge|override) terminal",
-        Here::Load,
-        "take set lines or TOML until Ctrl-D",
-    ),
-    edit("validate", Here::Validate, "check the candidate"),
-    edit(
-        "commit [comment TEXT...]",
-        Here::Commit,
-        "make the candidate live, and keep it",
-    ),
-    edit("commit check", Here::Validate, "check the candidate"),
-    edit(
-        "commit at TIME [comment TEXT...]",
-        Here::CommitAt,
-        "make it live at 23:30, or at 2026-12-24T23:30, UTC",
-    ),
-    edit(
-        "commit cancel",
-        Here::CommitCancel,
-        "take back a commit that waits for its time",
-    ),
-    edit(
-        "commit confirmed [MINUTES] [comment TEXT...]",
-        Here::CommitConfirmed,
-        "make it live, and go back unless confirm follows",
-    ),
-    edit("confirm", Here::Confirm, "keep what was committed"),
-    edit(
-        "rollback [REVISION]",
-        Here::Rollback,
-        "bring an earlier revision into the candidate",
-    ),
-    edit(
-        "discard",
-        Here::Discard,
-        "forget the changes of the candidate",
-    ),
-    edit(
-        "status",
-        Here::Status,
-        "which revision is live, and who edits",
-    ),
-    edit("explain CODE", Here::Explain, "what a code means"),
-    edit(
-        "help [TOPIC...]",
-        Here::Help,
-        "how to use this console, or a command",
-    ),
-    edit("exit", Here::Leave, "leave the table or the configuration"),
 ];

@@ -41,7 +41,7 @@ const OTHERS: [(&str, Role); 17] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 20] = [
+const AUDITED: [&str; 22] = [
     "machine.restart",
     "machine.off",
     "calls.clear",
@@ -57,6 +57,8 @@ const AUDITED: [&str; 20] = [
     "captures.begin",
     "captures.place",
     "captures.delete",
+    "debug.set",
+    "debug.clear",
     "secrets.set",
     "secrets.delete",
     "users.password",
@@ -112,7 +114,10 @@ fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) ->
     let mut what = operation.to_owned();
     for (name, value) in arguments {
         let hidden = ["value", "password", "toml"].contains(&name.as_str());
-        if !hidden && !value.is_null() {
+        if name == "number" {
+            let number = value.as_str().unwrap_or_default();
+            what.push_str(&format!(" number={}", sbc_call::story::masked(number)));
+        } else if !hidden && !value.is_null() {
             what.push_str(&format!(" {name}={}", value.to_string().trim_matches('"')));
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::books::Books;
+use super::debugged::Debugged;
 use super::ladders::Ladders;
 use super::sockets::Listener;
 use super::tcp;
@@ -36,6 +37,7 @@ pub struct Desk {
     pub tcp: tcp::Connections,
     pub words: Words,
     pub ladders: RefCell<Ladders>,
+    pub debugged: RefCell<Debugged>,
     books: RefCell<Books>,
     /// Rung when the engine wants to be woken sooner than the sleeper would.
     alarm: Notify,
@@ -56,6 +58,7 @@ impl Desk {
             tcp: tcp::Connections::default(),
             words: Words::default(),
             ladders: RefCell::new(Ladders::default()),
+            debugged: RefCell::default(),
             books: RefCell::new(books),
             alarm: Notify::new(),
             unwritten: Notify::new(),
@@ -114,19 +117,22 @@ impl Desk {
         self.words.deliver(&mut outbox);
         let now = self.now();
         let mut ladders = self.ladders.borrow_mut();
+        let mut debugged = self.debugged.borrow_mut();
         for step in outbox.steps.drain(..) {
             ladders.add(now, &step);
+            debugged.step(now, &step, || self.look(|engine| engine.ends(step.call)));
         }
         if !outbox.stories.is_empty() {
             self.unwritten.notify_one();
         }
         for story in outbox.stories.drain(..) {
             ladders.end(&story);
+            debugged.end(story.record.call);
             self.books
                 .borrow_mut()
                 .write(&story, || ladders.get(story.record.call));
         }
-        drop(ladders);
+        drop((ladders, debugged));
         for transmit in outbox.transmits.drain(..) {
             self.transmit(transmit);
         }

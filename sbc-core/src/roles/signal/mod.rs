@@ -5,6 +5,7 @@
 pub use books::{LADDERS, RECORDS};
 
 mod books;
+mod debugged;
 mod desk;
 mod ladders;
 mod questions;

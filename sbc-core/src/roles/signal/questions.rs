@@ -3,11 +3,13 @@
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
+use std::time::Duration;
 
 use sbc_call::ladder::Party;
 use sbc_call::{Input, Wish};
 use serde_json::{Value, json};
 
+use super::debugged::{self, Whom};
 use super::desk::Desk;
 use crate::ipc::{Broken, Channel, ToConsole, ToSignal};
 use crate::roles::pages::{bounded, pages};
@@ -62,6 +64,12 @@ fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
         "peers.list" => Ok(json!(desk.look(sbc_call::Engine::peers))),
         "peers.ask" => ask(desk, &arguments),
         "peers.drain" => drain(desk, &arguments),
+        "debug.set" => debug(desk, &arguments),
+        "debug.list" => Ok(desk.debugged.borrow_mut().list(desk.now())),
+        "debug.clear" => {
+            let ended = desk.debugged.borrow_mut().clear();
+            Ok(json!({ "done": format!("{ended} ended") }))
+        }
         "limits.list" => Ok(json!(limits(desk))),
         "counters.list" => Ok(json!(counters(desk))),
         "held.list" => Ok(json!(desk.look(sbc_call::Engine::held))),
@@ -177,6 +185,41 @@ fn drain(desk: &Rc<Desk>, arguments: &Value) -> Answered {
     }
     desk.handle(Input::Operator(Wish::Drain { peer, on }));
     Ok(json!({ "drained": on }))
+}
+
+/// Looks at calls closely for a while.
+fn debug(desk: &Rc<Desk>, arguments: &Value) -> Answered {
+    let text = |field| arguments.get(field).and_then(Value::as_str);
+    let whom = match (text("number"), text("peer")) {
+        (Some(number), _) => Whom::Number(number.to_owned()),
+        (None, Some(peer)) => {
+            let peers = desk.look(sbc_call::Engine::peers);
+            if !peers.iter().any(|known| known.name == peer) {
+                return Err(("SBC-3003", format!("no peer {peer:?}")));
+            }
+            Whom::Peer(peer.to_owned())
+        }
+        (None, None) => {
+            let call = key_of(arguments)?;
+            if desk.look(|engine| engine.ends(call)).is_none() {
+                return Err(("SBC-3003", format!("no call {call} is up")));
+            }
+            Whom::Call(call)
+        }
+    };
+    let minutes = arguments.get("minutes").and_then(Value::as_u64);
+    let lasts = minutes.map_or(debugged::LASTS, |minutes| {
+        Duration::from_secs(minutes.max(1).saturating_mul(60)).min(debugged::LASTS_MAX)
+    });
+    if !desk.debugged.borrow_mut().order(desk.now(), whom, lasts) {
+        let most = debugged::ORDERS_MAX;
+        return Err((
+            "SBC-3002",
+            format!("{most} are looked at already; 'clear log debug'"),
+        ));
+    }
+    let minutes = lasts.as_secs() / 60;
+    Ok(json!({ "done": format!("in the diary for {minutes} min; 'monitor log' follows it") }))
 }
 
 fn limits(desk: &Rc<Desk>) -> Vec<sbc_call::view::Limit> {
