@@ -118,3 +118,55 @@ fn packets_of_a_peer_are_recorded_and_leave_as_text() {
             .contains("captures.begin name=c1 peer=itsp-a")
     );
 }
+
+#[test]
+fn packets_on_an_interface_are_recorded_with_their_frames() {
+    let name = "packets_on_an_interface_are_recorded_with_their_frames";
+    let net = 82;
+    let text = super::syslog::with(net, &[]).replace("device = \"g0\"", "device = \"lo\"");
+    let node = Node::with("interface", &text);
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    pty.types(b"capture start c2 interface mgmt seconds 60\r", 11_520)
+        .unwrap();
+    pty.waits(0, "capturing all on lo for 60 s", SOON).unwrap();
+    let path = node.folder.join("state/captures/c2.pcapng");
+    let since = std::time::Instant::now();
+    while !path.exists()
+        && pty
+            .waits(0, "no capture:", Duration::from_millis(50))
+            .is_err()
+    {
+        assert!(since.elapsed() < SOON, "{}", pty.text(0));
+    }
+    if pty.text(0).contains("no capture:") {
+        sbc_tests::skip(name, "this user may not hear packets");
+        return;
+    }
+    let ours = std::net::UdpSocket::bind(format!("127.42.{net}.1:0")).unwrap();
+    ours.send_to(b"whoever is there", format!("127.42.{net}.2:9"))
+        .unwrap();
+    let from = pty.seen.len();
+    pty.types(b"\x03", 11_520).unwrap();
+    pty.waits(from, " packets, ", SOON).unwrap();
+    let octets = std::fs::read(path).unwrap();
+    // The type of IPv4 behind two addresses of the link, then the packet's first octet.
+    let frame = [[0; 12].as_slice(), &[0x08, 0x00, 0x45]].concat();
+    let at = octets.windows(frame.len()).position(|part| part == frame);
+    assert!(at.is_some());
+    let text = b"whoever is there";
+    assert!(octets.windows(text.len()).any(|part| part == text));
+    assert!(
+        node.answer("capture start c3 interface nowhere")
+            .contains("SBC-3003")
+    );
+    // What a file calls `a0` is no device here.
+    assert!(
+        node.answer("capture start c3 interface carrier-a")
+            .contains("no capture")
+    );
+    assert!(
+        node.answer("show audit | json")
+            .contains("captures.begin interface=mgmt name=c2")
+    );
+}

@@ -388,7 +388,13 @@ fn capture_start(session: &mut Session, words: &Words) -> Result<String, String>
     let addresses = begun.get("addresses").and_then(Value::as_array);
     let texts = addresses.into_iter().flatten().filter_map(Value::as_str);
     let addresses: Vec<std::net::IpAddr> = texts.filter_map(|text| text.parse().ok()).collect();
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let mut shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let link = begun.get("link").and_then(Value::as_str);
+    let heard = match link {
+        Some(link) => packets::Heard::Link(link.to_owned()),
+        None => packets::Heard::Addresses(addresses),
+    };
+    shown.extend(link.map(|link| format!("all on {link}")));
     println!(
         "{}",
         super::clean(&format!(
@@ -397,7 +403,7 @@ fn capture_start(session: &mut Session, words: &Words) -> Result<String, String>
         ))
     );
     let time = std::time::Duration::from_secs(seconds);
-    let caught = packets::record(std::path::Path::new(path), &addresses, time);
+    let caught = packets::record(std::path::Path::new(path), &heard, time);
     let caught = caught.map_err(|error| format!("SBC-3016: no capture: {error}"))?;
     let full = if caught.full {
         "; the file is full"

@@ -1,6 +1,6 @@
-//! `capture start`: the addresses of a peer, or of a call's peers, come in, a
-//! file of the packets to and from them goes out (pcapng), until the time is
-//! over or Ctrl-C. Packets are heard below the firewall, each once.
+//! `capture start`: the addresses of a peer or of a call's peers, or a link, come in,
+//! a file of the packets to and from them, or over it, goes out (pcapng), until the
+//! time is over or Ctrl-C. Packets are heard below the firewall, each once.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -14,7 +14,7 @@ use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::pager::INTERRUPTED;
 
@@ -38,6 +38,10 @@ const SEEN: usize = 32;
 /// All protocols, in the order of the wire (`ETH_P_ALL` of packet(7)).
 const ALL: u16 = 0x0003_u16.to_be();
 
+/// Kinds of links whose packets begin as Ethernet's do: itself, and the loopback
+/// (`ARPHRD_ETHER`, `ARPHRD_LOOPBACK`).
+const ETHERNET: [u32; 2] = [1, 772];
+
 /// What came of a capture.
 #[derive(Debug)]
 pub struct Caught {
@@ -47,15 +51,21 @@ pub struct Caught {
     pub full: bool,
 }
 
-/// Writes packets to and from `addresses` to the file at `path`, which must not
-/// be there yet.
+/// What is heard.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// Packets to and from these, on any link.
+    Addresses(Vec<IpAddr>),
+    /// Everything on the link of this name.
+    Link(String),
+}
+
+/// Writes what is `heard` to the file at `path`, which must not be there yet.
 ///
 /// # Errors
-/// When the socket is refused, or the file cannot be written.
-pub fn record(path: &Path, addresses: &[IpAddr], time: Duration) -> io::Result<Caught> {
-    let protocol = Protocol::from(i32::from(ALL));
-    // Without the header of the link, so that a tunnel's packets read as a port's.
-    let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(protocol))?;
+/// When the socket is refused, the link is not there, or the file cannot be written.
+pub fn record(path: &Path, heard: &Heard, time: Duration) -> io::Result<Caught> {
+    let (socket, linktype) = listen(heard)?;
     socket.set_read_timeout(Some(TICK))?;
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -63,7 +73,7 @@ pub fn record(path: &Path, addresses: &[IpAddr], time: Duration) -> io::Result<C
     let file = io::BufWriter::new(options.open(path)?);
     let mut writer = PcapNgWriter::new(file).map_err(io::Error::other)?;
     let link = InterfaceDescriptionBlock {
-        linktype: DataLink::RAW,
+        linktype,
         snaplen: 0xffff,
         options: Vec::new(),
     };
@@ -83,9 +93,16 @@ pub fn record(path: &Path, addresses: &[IpAddr], time: Duration) -> io::Result<C
             Err(error) => return Err(error),
         };
         let packet = written(&page, length);
-        let wanted =
-            ends(&packet).is_some_and(|ends| ends.iter().any(|end| addresses.contains(end)));
-        if !wanted || seen.again(Instant::now(), &packet) {
+        let wanted = match heard {
+            Heard::Addresses(addresses) => {
+                let both = ends(&packet);
+                both.is_some_and(|ends| ends.iter().any(|end| addresses.contains(end)))
+                    && !seen.again(Instant::now(), &packet)
+            }
+            // A file of bare packets has no place for anything else.
+            Heard::Link(_) => linktype == DataLink::ETHERNET || ends(&packet).is_some(),
+        };
+        if !wanted {
             continue;
         }
         caught.packets += 1;
@@ -104,6 +121,67 @@ pub fn record(path: &Path, addresses: &[IpAddr], time: Duration) -> io::Result<C
     }
     io::Write::flush(writer.get_mut())?;
     Ok(caught)
+}
+
+/// Returns a socket, and what its packets begin with.
+fn listen(heard: &Heard) -> io::Result<(Socket, DataLink)> {
+    let open = |kind| Socket::new(Domain::PACKET, kind, Some(Protocol::from(i32::from(ALL))));
+    let Heard::Link(name) = heard else {
+        // Without the header of the link, so that a tunnel's packets read as a port's.
+        return Ok((open(Type::DGRAM)?, DataLink::RAW));
+    };
+    let fact = |what: &str| -> io::Result<u32> {
+        let text = std::fs::read_to_string(format!("/sys/class/net/{name}/{what}"))?;
+        text.trim().parse().map_err(io::Error::other)
+    };
+    let framed = ETHERNET.contains(&fact("type")?);
+    let (kind, linktype) = if framed {
+        (Type::RAW, DataLink::ETHERNET)
+    } else {
+        (Type::DGRAM, DataLink::RAW)
+    };
+    let socket = open(kind)?;
+    socket.bind(&place(fact("ifindex")?)?)?;
+    Ok((socket, linktype))
+}
+
+/// `struct sockaddr_ll` of packet(7).
+#[repr(C)]
+struct Place {
+    family: u16,
+    protocol: u16,
+    index: u32,
+    kind: u16,
+    packet: u8,
+    length: u8,
+    address: [u8; 8],
+}
+
+/// Returns the address of a link for a packet socket.
+fn place(index: u32) -> io::Result<SockAddr> {
+    let whole = Place {
+        family: u16::try_from(i32::from(Domain::PACKET)).unwrap_or_default(),
+        protocol: ALL,
+        index,
+        kind: 0,
+        packet: 0,
+        length: 0,
+        address: [0; 8],
+    };
+    #[expect(
+        unsafe_code,
+        reason = "no safe crate of ours names the address of a link"
+    )]
+    // SAFETY: the storage is aligned for every address and longer than this one,
+    // which is written whole, and its length is told.
+    let made = unsafe {
+        SockAddr::try_init(|storage, length| {
+            storage.cast::<Place>().write(whole);
+            length.write(size_of::<Place>() as _);
+            Ok(())
+        })
+    };
+    made.map(|((), address)| address)
 }
 
 fn written(page: &[MaybeUninit<u8>], length: usize) -> Vec<u8> {

@@ -344,10 +344,10 @@ pub(super) const ROWS: &[Row] = &[
         "check the live configuration again",
     ),
     run(
-        "capture start NAME [peer PEER|call CALL] [seconds SECONDS]",
+        "capture start NAME [peer PEER|call CALL|interface INTERFACE] [seconds SECONDS]",
         Act::Here(Here::CaptureStart),
         "",
-        "record packets of peers, of one, or of a call's, until Ctrl-C",
+        "record packets of peers, of one, of a call's, or on an interface, until Ctrl-C",
     ),
     run(
         "capture list",

@@ -46,6 +46,11 @@ pub async fn begin(room: &Rc<Room>, arguments: &Map<String, Value>) -> Answered 
             format!("{FILES_MAX} captures are kept; delete one"),
         ));
     }
+    if let Some(name) = text("interface") {
+        let link = link(room, name).await?;
+        make_folder(room)?;
+        return Ok(json!({ "path": path, "link": link }));
+    }
     let mut wanted: Option<Vec<String>> = text("peer").map(|peer| vec![peer.to_owned()]);
     if let Some(call) = arguments.get("call").and_then(Value::as_u64) {
         let calls = room.signal("calls.list", &Map::new()).await?;
@@ -80,9 +85,46 @@ pub async fn begin(room: &Rc<Room>, arguments: &Map<String, Value>) -> Answered 
     if addresses.is_empty() {
         return Err(no("SBC-3003", "no such peer"));
     }
-    let folder = folder(room)?;
-    std::fs::create_dir_all(&folder).map_err(|error| no("SBC-3016", error.to_string()))?;
+    make_folder(room)?;
     Ok(json!({ "path": path, "addresses": addresses }))
+}
+
+fn make_folder(room: &Room) -> Result<(), (String, String)> {
+    std::fs::create_dir_all(folder(room)?).map_err(|error| no("SBC-3016", error.to_string()))
+}
+
+/// Returns the kernel's name of an interface of the file, or of a tunnel. Without the
+/// network in hand, an interface is the device that the file names.
+async fn link(room: &Rc<Room>, name: &str) -> Result<String, (String, String)> {
+    let unknown = || no("SBC-3003", format!("there is no interface {name:?}"));
+    if std::env::var_os(super::NETWORK).is_none() {
+        let node = room.node.borrow();
+        let named = sbc_config::Name::new(name);
+        let interface = named.and_then(|name| node.interfaces.get(&name));
+        let interface = interface.ok_or_else(unknown)?;
+        let plain = interface.vlan.is_none() && is_device(&interface.device);
+        let other = || {
+            no(
+                "SBC-3024",
+                "the network of this machine is not in the node's hands",
+            )
+        };
+        return plain.then(|| interface.device.clone()).ok_or_else(other);
+    }
+    let all = room.netcfg("interfaces.list", &Map::new()).await?;
+    let rows = all.as_array().into_iter().flatten();
+    let found = rows.into_iter().find(|row| row["name"] == name);
+    let link = found
+        .and_then(|row| row.get("link"))
+        .and_then(Value::as_str);
+    let link = link.filter(|link| is_device(link));
+    link.map(str::to_owned).ok_or_else(unknown)
+}
+
+/// Returns whether the kernel could call a device so.
+fn is_device(name: &str) -> bool {
+    let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+    (1..16).contains(&name.len()) && name.bytes().all(fits) && !name.starts_with('.')
 }
 
 fn files(room: &Room) -> Result<Vec<Value>, (String, String)> {
