@@ -14,7 +14,7 @@ const MODULES: &[&str] = &[
     "part_gpt",
     "fat",
     "normal",
-    "linux",
+    "linux16",
     "loadenv",
     "test",
     "echo",
@@ -103,7 +103,9 @@ fn patch_core(mut core: Vec<u8>, core_at: u64) -> Option<Vec<u8>> {
 /// The menu. `order` names the slots, the preferred one first; a slot has
 /// `good` (blessed), a number of tries that are left, or 0. When none has a try
 /// left, the first that holds anything is booted: a power that fails again and again
-/// must not leave a machine that never starts.
+/// must not leave a machine that never starts. The kernel is started by its 16-bit
+/// entry: for the other one GRUB moves all the memory the kernel will ever unpack
+/// itself into, 58 MB octet by octet, and it is loaded before it is moved.
 pub const MENU: &str = "\
 set timeout=0
 load_env --file $prefix/grubenv order left_a left_b
@@ -123,8 +125,8 @@ fi
 if [ $slot = a ]; then set left_a=$left; else set left_b=$left; fi
 save_env --file $prefix/grubenv left_a left_b
 source $prefix/slot-$slot.cfg
-linux ($root)/grub/slot-$slot.linux $cmdline sbc.slot=$slot
-initrd ($root)/grub/slot-$slot.initrd
+linux16 ($root)/grub/slot-$slot.linux $cmdline sbc.slot=$slot
+initrd16 ($root)/grub/slot-$slot.initrd
 boot
 ";
 

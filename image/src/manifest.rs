@@ -88,6 +88,7 @@ pub const STAGE1: &[&str] = &[
     "vfat",
     "virtio_blk",
     "virtio_pci",
+    "virtio_rng",
     "virtio_scsi",
     "vmw_pvscsi",
     "xhci_pci",
@@ -167,6 +168,34 @@ pub const PROTOCOLS: &[&str] = &[
     "vrf",
     "wireguard",
     "xfrm_interface",
+    "xfrm_user",
+];
+
+/// Modules that every boot of a virtual machine loads, and what the kernel is given
+/// before it is sealed: they lie unpacked, because a slow processor takes a second to
+/// unpack them.
+pub const AT_BOOT: &[&str] = &[
+    "8021q",
+    "aesni_intel",
+    "crc32c_intel",
+    "esp4",
+    "esp6",
+    "ext4",
+    "gcm",
+    "ghash_clmulni_intel",
+    "ghash_generic",
+    "ip_gre",
+    "nft_ct",
+    "nft_limit",
+    "nft_log",
+    "nft_xfrm",
+    "nls_ascii",
+    "nls_cp437",
+    "nls_utf8",
+    "sch_htb",
+    "seqiv",
+    "vfat",
+    "virtio_net",
     "xfrm_user",
 ];
 

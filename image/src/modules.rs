@@ -125,6 +125,23 @@ fn gather(folder: &Path, files: &mut BTreeMap<String, PathBuf>) -> io::Result<()
     Ok(())
 }
 
+impl Module {
+    /// Returns what the kernel takes: the module, unpacked.
+    ///
+    /// # Errors
+    /// When its file is broken.
+    pub fn unpacked(&self) -> Result<Vec<u8>, Unloadable> {
+        unpacked(&self.file)
+    }
+
+    /// Returns the name of its file once it is unpacked.
+    #[must_use]
+    pub fn plain_file(&self) -> String {
+        let file = self.file.file_name().unwrap_or_default().to_string_lossy();
+        file.strip_suffix(".xz").unwrap_or(&file).to_owned()
+    }
+}
+
 /// Returns the name of the module in a file, if one is in it.
 fn name_of(path: &Path) -> Option<String> {
     let file = path.file_name()?.to_str()?;
@@ -139,7 +156,8 @@ fn plain(name: &str) -> String {
     name.replace('-', "_")
 }
 
-fn read(name: &str, file: &Path) -> Result<Module, Unloadable> {
+/// Returns a module's file, unpacked.
+fn unpacked(file: &Path) -> Result<Vec<u8>, Unloadable> {
     let opened = fs::File::open(file).map_err(|source| Unloadable::File {
         path: file.to_owned(),
         source,
@@ -156,6 +174,15 @@ fn read(name: &str, file: &Path) -> Result<Module, Unloadable> {
         whole.map(drop).map_err(|error| error.to_string())
     };
     unpacked.map_err(broken)?;
+    Ok(bytes)
+}
+
+fn read(name: &str, file: &Path) -> Result<Module, Unloadable> {
+    let bytes = unpacked(file)?;
+    let broken = |said: String| Unloadable::Broken {
+        path: file.to_owned(),
+        said,
+    };
     let said = elf::section(&bytes, ".modinfo").map_err(|error| broken(error.to_string()))?;
     let said = said.ok_or_else(|| broken("it says nothing of itself".into()))?;
     let (depends, aliases) = modinfo(said);

@@ -13,7 +13,8 @@ pub const FLOOR: &str = "0.1.0";
 /// The kernel's command line, the same for both loaders. The last console is
 /// the one programs write to.
 const CMDLINE: &str = "console=tty0 console=ttyS0,115200 quiet loglevel=3 panic=10 gpt \
-    lockdown=integrity module.sig_enforce=1 net.ifnames=0 random.trust_cpu=on";
+    lockdown=integrity module.sig_enforce=1 net.ifnames=0 random.trust_cpu=on \
+    cryptomgr.notests";
 
 /// One version.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -96,7 +96,9 @@ pub fn foreign(
 /// Lays the modules a node may need.
 fn modules(tree: &mut Tree, kernel: &Kernel) -> anyhow::Result<()> {
     let names = [manifest::PROTOCOLS, manifest::FILES, manifest::DEVICES].concat();
-    lay_modules(tree, kernel.version(), &kernel.close(&names)?);
+    let at_boot = kernel.close(manifest::AT_BOOT)?;
+    let is_plain = |name: &str| at_boot.iter().any(|one| one.name == name);
+    lay_modules(tree, kernel.version(), kernel.close(&names)?, is_plain)?;
     Ok(())
 }
 

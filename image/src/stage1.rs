@@ -26,8 +26,9 @@ pub fn archive(kernel: &Kernel, binary: &Path) -> anyhow::Result<Vec<u8>> {
     lay_modules(
         &mut tree,
         kernel.version(),
-        &kernel.close(manifest::STAGE1)?,
-    );
+        kernel.close(manifest::STAGE1)?,
+        |_| true,
+    )?;
     let mut bytes = Vec::new();
     cpio::write(&tree, &mut bytes)?;
     Ok(bytes)

@@ -231,6 +231,8 @@ impl Box {
             format!("if=none,id=disk,format=raw,file={disk},snapshot={snapshot}"),
         ]);
         plan.words(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
+        // The emulated processor has no random numbers of its own.
+        plan.words(["-device", "virtio-rng-pci"]);
         let flash = match loader {
             Loader::Bios => None,
             Loader::Uefi => Some((OVMF, "q35")),
