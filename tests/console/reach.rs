@@ -170,3 +170,34 @@ fn packets_on_an_interface_are_recorded_with_their_frames() {
             .contains("captures.begin interface=mgmt name=c2")
     );
 }
+
+#[test]
+fn the_dashboard_is_drawn_until_control_c() {
+    let net = 83;
+    server(net, "486 Busy Here");
+    let node = Node::start("dashboard", net);
+    let mut pty = node.terminal();
+    pty.waits(0, "lab> ", SOON).unwrap();
+    let from = pty.seen.len();
+    pty.types(b"monitor dashboard\r", 11_520).unwrap();
+    for wanted in [
+        "revision 1",
+        "TRUNK",
+        "itsp-a",
+        "MEDIATION",
+        "med-1",
+        "^C ends it",
+    ] {
+        pty.waits(from, wanted, SOON).unwrap();
+    }
+    // What has changed is drawn in its place: the time, in the first line.
+    let later = pty.seen.len();
+    pty.waits(later, "\x1b[1;1H", SOON).unwrap();
+    pty.types(b"\x03", 11_520).unwrap();
+    pty.waits(later, "lab> ", SOON).unwrap();
+    let once = node.answer("monitor dashboard");
+    assert!(
+        once.contains("no call is up") && !once.contains('\x1b'),
+        "{once}"
+    );
+}

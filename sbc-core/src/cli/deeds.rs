@@ -49,6 +49,7 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         }
         Here::Monitor(command) => return terminal::monitor(session, command),
         Here::MonitorLog => return terminal::monitor_log(session),
+        Here::Dashboard => return super::dashboard::run(session),
         Here::Configure => configure::begin(session, flag(words, "exclusive"), flag(words, "safe"))
             .map(|()| String::new()),
         Here::ShowLive => show_live(session, words, pipes),

@@ -6,6 +6,7 @@ pub enum Here {
     ShowLive,
     Monitor(&'static str),
     MonitorLog,
+    Dashboard,
     Ping,
     CaptureStart,
     CaptureShow,

@@ -7,6 +7,7 @@ mod banner;
 mod breaks;
 mod capture;
 mod configure;
+mod dashboard;
 mod deeds;
 pub mod docs;
 mod echo;

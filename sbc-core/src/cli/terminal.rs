@@ -273,7 +273,7 @@ pub fn monitor_log(session: &mut Session) -> Outcome {
 }
 
 /// Waits, but not longer than until Ctrl-C.
-fn wait(time: Duration) {
+pub fn wait(time: Duration) {
     let until = std::time::Instant::now() + time;
     while std::time::Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(50));

@@ -297,9 +297,9 @@ pub(super) const ROWS: &[Row] = &[
     ),
     see(
         "monitor dashboard",
-        Later,
+        Act::Here(Here::Dashboard),
         "",
-        "the whole node on one screen",
+        "the whole node on one screen, until Ctrl-C",
     ),
     see(
         "monitor interfaces",
