@@ -69,8 +69,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// No crash of ours writes its memory to a disk; processes that see secrets and
-/// passwords give theirs to nobody at all.
+/// No crash of ours writes its memory to a disk; processes that see secrets,
+/// passwords and calls give theirs to nobody at all.
 fn leave_no_core(command: Option<&str>) {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
     let none = Rlimit {
@@ -79,10 +79,7 @@ fn leave_no_core(command: Option<&str>) {
     };
     // Lowering a limit is always allowed.
     let _allowed = setrlimit(Resource::Core, none);
-    let role = std::env::args().nth(2);
-    let sees = matches!(command, Some("cli" | "login"))
-        || (command == Some("role") && role.as_deref() == Some("console"));
-    if sees {
+    if matches!(command, Some("cli" | "login" | "role" | "run")) {
         let _allowed = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }

@@ -65,6 +65,11 @@ impl Node {
 
     /// Starts a node over what an earlier one left in the folder.
     pub fn again(folder: PathBuf) -> Self {
+        Self::again_with(folder, &[])
+    }
+
+    /// The same with variables of its environment.
+    pub fn again_with(folder: PathBuf, variables: &[(&str, &Path)]) -> Self {
         alone();
         let log = std::fs::File::create(folder.join("node.log")).unwrap();
         let child = Command::new(program())
@@ -76,6 +81,7 @@ impl Node {
             .arg(folder.join("cdr.jsonl"))
             .arg("--state")
             .arg(folder.join("state"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -233,8 +239,8 @@ impl Node {
         Pty::start(&self.cli()).unwrap()
     }
 
-    /// Lets a role crash as a broken promise would.
-    pub fn crashes(&self, role: &str) -> bool {
+    /// Returns the process of a role.
+    pub fn pid_of(&self, role: &str) -> String {
         let log = self.log();
         let line = log
             .lines()
@@ -243,8 +249,19 @@ impl Node {
         let pid = line
             .and_then(|line| line.rsplit("pid=").next())
             .unwrap_or_default();
+        pid.trim().to_owned()
+    }
+
+    /// Returns the process of `init`.
+    pub fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Lets a role crash as a broken promise would.
+    pub fn crashes(&self, role: &str) -> bool {
+        let pid = self.pid_of(role);
         let status = Command::new("sh")
-            .args(["-c", &format!("kill -ABRT {}", pid.trim())])
+            .args(["-c", &format!("kill -ABRT {pid}")])
             .status();
         status.is_ok_and(|status| status.success())
     }

@@ -224,5 +224,7 @@ register! {
     LINE_LOCKED 3021 "SBC-3021" Error "the line is locked";
     NOT_IN_HAND 3024 "SBC-3024" Error "the network is not in the node's hands";
     CLAIMED 3022 "SBC-3022" Error "the node has an owner";
+    LOCKED_SECRETS 3025 "SBC-3025" Error "the secrets are locked";
+    WRONG_PASSPHRASE 3026 "SBC-3026" Error "the passphrase does not open it";
     FOREIGN_MACHINE 3023 "SBC-3023" Error "the machine is not the node's own";
 }

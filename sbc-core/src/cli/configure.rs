@@ -296,7 +296,10 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
 }
 
 /// Hands over a text in parts that fit into a line.
-fn upload(session: &mut Session, text: &str) -> Result<(), String> {
+///
+/// # Errors
+/// A sentence for people.
+pub fn upload(session: &mut Session, text: &str) -> Result<(), String> {
     const PART: usize = 8 * 1024;
     let mut rest = text;
     while !rest.is_empty() {

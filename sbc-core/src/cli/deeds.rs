@@ -59,7 +59,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::ImageChange => firmware::activate(session, text(words, "version")),
         Here::FactoryReset => firmware::reset(session, text(words, "serial")),
         Here::BootPrevious => firmware::previous(),
-        Here::Backup => configure::live(session).map(|live| live.document.to_toml()),
+        Here::Backup => backup(session),
+        Here::Restore => restore(session),
         Here::Ping => {
             super::echo::ping(text(words, "host"), number(words, "count").unwrap_or(COUNT))
         }
@@ -70,6 +71,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Reboot => end_machine(session, "machine.restart", "reboot"),
         Here::Shutdown => end_machine(session, "machine.off", "shutdown"),
         Here::SecretSet => secret(session, words),
+        Here::SecretPassphrase => passphrase(session),
+        Here::SecretUnlock => unlock(session),
         Here::UserPassword => password(session, words),
         Here::SetPaging => {
             session.paging = flag(words, "on");
@@ -224,7 +227,8 @@ fn edit(
 
 /// Reads until Ctrl-D without an echo, then says how much came and its hash.
 fn load(candidate: &mut Candidate, over: bool) -> Result<String, String> {
-    let text = terminal::paste(PASTE_MAX).map_err(|error| error.to_string())?;
+    let text =
+        terminal::paste("set lines or TOML", PASTE_MAX).map_err(|error| error.to_string())?;
     configure::load(candidate, &text, over)?;
     let hash = Sha256::digest(text.as_bytes());
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -348,12 +352,63 @@ fn secret(session: &mut Session, words: &Words) -> Result<String, String> {
     Ok(format!("secret {} is kept\n", super::clean(name)))
 }
 
-fn password(session: &mut Session, words: &Words) -> Result<String, String> {
-    let user = text(words, "user");
-    let first = typed("New password: ")?;
+/// Everything the node was told, as text to keep elsewhere.
+fn backup(session: &mut Session) -> Result<String, String> {
+    let typed = typed_twice("Passphrase of the backup: ")?;
+    let asked = session
+        .client
+        .ask("backup.make", &json!({ "passphrase": typed }));
+    let made = asked.map_err(|why| why.to_string())?;
+    let text = made.get("text").and_then(Value::as_str);
+    Ok(text.unwrap_or_default().to_owned())
+}
+
+fn restore(session: &mut Session) -> Result<String, String> {
+    let passphrase = typed("Passphrase of the backup: ")?;
+    let pasted = terminal::paste("a backup", PASTE_MAX).map_err(|error| error.to_string())?;
+    // A character that was lost is told before anything is sent.
+    super::lines::file_of(&pasted)?;
+    configure::upload(session, &pasted)?;
+    let ask = json!({ "passphrase": passphrase });
+    let asked = session.client.ask("backup.restore", &ask);
+    let done = asked.map_err(|why| why.to_string())?;
+    let count = |field| done.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let diff = done.get("diff").and_then(Value::as_str).unwrap_or_default();
+    Ok(format!(
+        "{diff}revision {} is live; {} secrets and {} files of certificates are in place\n",
+        count("revision"),
+        count("secrets"),
+        count("certificates"),
+    ))
+}
+
+/// Asks twice for what nobody sees.
+fn typed_twice(question: &str) -> Result<String, String> {
+    let first = typed(question)?;
     if typed("Again: ")? != first {
         return Err("the two differ; nothing was changed".to_owned());
     }
+    Ok(first)
+}
+
+fn passphrase(session: &mut Session) -> Result<String, String> {
+    let typed = typed_twice("New passphrase: ")?;
+    let ask = json!({ "passphrase": typed });
+    let asked = session.client.ask("secrets.passphrase", &ask);
+    asked.map_err(|why| why.to_string())?;
+    Ok("the secrets are sealed\n".to_owned())
+}
+
+fn unlock(session: &mut Session) -> Result<String, String> {
+    let ask = json!({ "passphrase": typed("Passphrase: ")? });
+    let asked = session.client.ask("secrets.unlock", &ask);
+    asked.map_err(|why| why.to_string())?;
+    Ok("the secrets are open\n".to_owned())
+}
+
+fn password(session: &mut Session, words: &Words) -> Result<String, String> {
+    let user = text(words, "user");
+    let first = typed_twice("New password: ")?;
     let asked = session.client.ask(
         "users.password",
         &json!({ "user": user, "password": first }),

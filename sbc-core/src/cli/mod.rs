@@ -5,7 +5,7 @@
 mod ask;
 mod banner;
 mod breaks;
-mod capture;
+pub mod capture;
 mod configure;
 mod dashboard;
 mod deeds;
@@ -17,6 +17,7 @@ mod foreign;
 pub mod form;
 pub mod grammar;
 mod here;
+pub mod lines;
 pub mod login;
 mod network;
 mod packets;

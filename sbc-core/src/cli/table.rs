@@ -450,10 +450,13 @@ pub fn captures(value: &Value) -> String {
 
 /// Returns `show secrets`.
 pub fn secrets(value: &Value) -> String {
-    let mut out = String::from("SECRET                                             OCTETS\n");
+    let mut out =
+        String::from("SECRET                                             OCTETS SEALED\n");
     for row in value.as_array().into_iter().flatten() {
         let name = short(&text(row, "name"), 50);
-        let _infallible = writeln!(out, "{name:<50} {}", number(row, "octets"));
+        let sealed = row.get("sealed") == Some(&Value::Bool(true));
+        let sealed = if sealed { "yes" } else { "no" };
+        let _infallible = writeln!(out, "{name:<50} {:>6} {sealed}", number(row, "octets"));
     }
     out
 }

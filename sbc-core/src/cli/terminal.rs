@@ -284,11 +284,11 @@ pub fn wait(time: Duration) {
 ///
 /// # Errors
 /// When it cannot be read, is too long, or is no text.
-pub fn paste(most: u64) -> io::Result<String> {
+pub fn paste(what: &str, most: u64) -> io::Result<String> {
     let mut octets = Vec::new();
     let _kept = Kept::raw();
     if io::stdin().is_terminal() {
-        println!("paste set lines or TOML, then Ctrl-D on a line of its own");
+        println!("paste {what}, then Ctrl-D on a line of its own");
     }
     while let Some(byte) = next_byte()? {
         if byte == CANCEL && io::stdin().is_terminal() {

@@ -83,6 +83,9 @@ pub enum ToChild {
     Fit { id: u64, secrets: Vec<String> },
     /// How the network stands (`signal` and `console`).
     Network(Network),
+    /// With it: a sealed file with the key of the secrets, unless they are locked for
+    /// this reason (`console` only).
+    StoreKey { why: String },
     /// The last word of the start: begin.
     Begin,
     /// Are you there? Answer with [`FromChild::Here`].
@@ -180,6 +183,9 @@ pub enum FromChild {
         id: u64,
         order: ConfigOrder,
     },
+    /// With it: a sealed file with the key of the secrets, which a passphrase gave
+    /// back (`console` only).
+    StoreKey,
     /// Listening sockets that were opened behind the fence (`netcfg` only). With it:
     /// one socket for each, in this order.
     Listeners(Vec<ListenerName>),

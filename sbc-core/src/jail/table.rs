@@ -256,6 +256,11 @@ const CONSOLE: &[Call] = &[
     ("fdatasync", Only::Any, "the same for its content"),
     ("ftruncate", Only::Any, "a file is written anew"),
     ("getdents64", Only::Any, "the names of the secrets"),
+    (
+        "memfd_create",
+        Only::Any,
+        "a key that a passphrase gave back goes to init",
+    ),
     ("statfs", Only::Any, "how full the disk is"),
     ("fstatfs", Only::Any, "the same"),
     ("geteuid", Only::Any, "whose a file of a trust must be"),

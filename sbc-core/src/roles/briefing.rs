@@ -66,7 +66,7 @@ impl Briefing {
                 ToChild::Begin => break,
                 ToChild::There(number) => control.send(&FromChild::Here(number), &[])?,
                 ToChild::Network(stands) => network = stands,
-                ToChild::Answer { .. } | ToChild::Fit { .. } => {}
+                ToChild::Answer { .. } | ToChild::Fit { .. } | ToChild::StoreKey { .. } => {}
                 ToChild::Stop => bail!("stopped before the start"),
             }
         }

@@ -274,7 +274,7 @@ pub(super) const ROWS: &[Row] = &[
     own(
         "show secrets",
         Ask("secrets.list", views::secrets),
-        "[{name:s octets:n}]",
+        "[{name:s octets:n sealed:b}]",
         "names of the secrets, never their values",
     ),
     see(
@@ -437,7 +437,22 @@ pub(super) const ROWS: &[Row] = &[
     does(
         "request backup",
         Here::Backup,
-        "the configuration as text to keep elsewhere",
+        "all the node was told as text that a passphrase opens",
+    ),
+    does(
+        "request restore",
+        Here::Restore,
+        "paste a backup; it is checked whole, then committed",
+    ),
+    does(
+        "request secret passphrase",
+        Here::SecretPassphrase,
+        "set the passphrase that seals the secrets, typed twice",
+    ),
+    does(
+        "request secret unlock",
+        Here::SecretUnlock,
+        "give the passphrase after a restart; tunnels wait for it",
     ),
     does(
         "request secret set SECRET",

@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 18] = [
+pub const KINDS: [Kind; 19] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -116,6 +116,12 @@ pub const KINDS: [Kind; 18] = [
         id: "secrets-plain",
         severity: "warning",
         meaning: "secrets lie on the disk in clear: nothing seals them",
+        look: "show secrets",
+    },
+    Kind {
+        id: "secrets-locked",
+        severity: "major",
+        meaning: "the key of the secrets is not there: 'request secret unlock'",
         look: "show secrets",
     },
     Kind {

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod audit;
+mod backups;
 mod caller;
 mod captures;
 mod ended;
@@ -115,6 +116,10 @@ async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
                 }
             }
             ToChild::Answer { id, page, last } => room.page(id, &page, last),
+            ToChild::StoreKey { why } => {
+                room.secrets
+                    .unlocked(crate::roles::init::vault::key_from(ends), why);
+            }
             ToChild::Network(network) => drop(room.network.replace(network)),
             ToChild::Configuration { revision } => reconfigure(room, revision, ends),
             ToChild::Stop => return Ok(()),
@@ -165,7 +170,7 @@ async fn watch(room: Rc<Room>) {
         }
         ended.look(now());
         facts.others = ended.facts(now(), &room.node.borrow().alarms.quality);
-        facts.others.extend(room.secrets.plain());
+        facts.others.extend(room.secrets.facts());
         facts.others.extend(machine::facts(room.state()));
         facts.others.extend(room.syslog.facts());
         facts.network = room.network.borrow().clone();
@@ -258,6 +263,8 @@ async fn converse(
             return write.write_all(format!("{text}\n").as_bytes()).await;
         }
         caller.last = std::time::Instant::now();
+        // A line may hold a password or a secret.
+        let line = zeroize::Zeroizing::new(line);
         let text = respond(room, caller, &line).await;
         room.seen(caller);
         write.write_all(format!("{text}\n").as_bytes()).await?;
@@ -265,7 +272,7 @@ async fn converse(
 }
 
 async fn respond(room: &Rc<Room>, caller: &mut Caller, line: &[u8]) -> String {
-    let Ok(Value::Object(question)) = serde_json::from_slice::<Value>(line) else {
+    let Ok(Value::Object(mut question)) = serde_json::from_slice::<Value>(line) else {
         return failed(&Value::Null, "SBC-3005", "a line is no JSON object");
     };
     let id = question.get("id").cloned().unwrap_or(Value::Null);
@@ -277,9 +284,21 @@ async fn respond(room: &Rc<Room>, caller: &mut Caller, line: &[u8]) -> String {
         .get("args")
         .and_then(Value::as_object)
         .unwrap_or(&none);
-    match operations::answer(room, caller, operation, arguments).await {
+    let answered = operations::answer(room, caller, operation, arguments).await;
+    wipe(question.get_mut("args"));
+    match answered {
         Ok(value) => plain(json!({ "id": id, "ok": value }).to_string()),
         Err((code, why)) => failed(&id, &code, &why),
+    }
+}
+
+/// Wipes what a question held from memory.
+fn wipe(arguments: Option<&mut Value>) {
+    let fields = arguments.and_then(Value::as_object_mut);
+    for field in fields.into_iter().flat_map(Map::values_mut) {
+        if let Value::String(text) = field {
+            zeroize::Zeroize::zeroize(text);
+        }
     }
 }
 

@@ -20,7 +20,7 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 17] = [
+const OTHERS: [(&str, Role); 21] = [
     ("machine.restart", Role::Admin),
     ("machine.off", Role::Admin),
     ("config.live", Role::Monitor),
@@ -35,13 +35,17 @@ const OTHERS: [(&str, Role); 17] = [
     ("config.lock", Role::Admin),
     ("config.unlock", Role::Admin),
     ("secrets.set", Role::Admin),
+    ("backup.make", Role::Admin),
+    ("backup.restore", Role::Admin),
+    ("secrets.passphrase", Role::Admin),
+    ("secrets.unlock", Role::Admin),
     ("users.password", Role::Admin),
     ("held.list", Role::Monitor),
     ("machine.note", Role::Admin),
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 22] = [
+const AUDITED: [&str; 26] = [
     "machine.restart",
     "machine.off",
     "calls.clear",
@@ -61,6 +65,10 @@ const AUDITED: [&str; 22] = [
     "debug.clear",
     "secrets.set",
     "secrets.delete",
+    "backup.make",
+    "backup.restore",
+    "secrets.passphrase",
+    "secrets.unlock",
     "users.password",
     "support.bundle",
     "machine.note",
@@ -113,7 +121,7 @@ pub async fn answer(
 fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) -> String {
     let mut what = operation.to_owned();
     for (name, value) in arguments {
-        let hidden = ["value", "password", "toml"].contains(&name.as_str());
+        let hidden = ["value", "password", "passphrase", "toml"].contains(&name.as_str());
         if name == "number" {
             let number = value.as_str().unwrap_or_default();
             what.push_str(&format!(" number={}", sbc_call::story::masked(number)));
@@ -201,6 +209,10 @@ async fn act(
         "secrets.list" => Ok(room.secrets.list()),
         "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),
         "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),
+        "secrets.passphrase" => super::secrets::passphrase(room, text("passphrase")).await,
+        "secrets.unlock" => super::secrets::unlock(room, text("passphrase")).await,
+        "backup.make" => super::backups::make(room, text("passphrase")).await,
+        "backup.restore" => super::backups::restore(room, caller, text("passphrase")).await,
         "support.contents" => Ok(json!(super::support::CONTENTS)),
         "support.bundle" => super::support::bundle(room).await,
         "config.check" => check(room).await,
@@ -486,8 +498,7 @@ mod tests {
 
     #[test]
     fn no_secret_reaches_the_audit_log() {
-        let arguments =
-            json!({"secret": "sip/a", "value": "hush", "password": "hush", "toml": "hush"});
+        let arguments = json!({"secret": "sip/a", "value": "hush", "password": "hush", "passphrase": "hush", "toml": "hush"});
         let told = told(
             "secrets.set",
             arguments.as_object().unwrap(),

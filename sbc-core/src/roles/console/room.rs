@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -116,7 +117,7 @@ impl Room {
             log: super::log::Log(state.clone()),
             syslog: super::syslog::Syslog::default(),
             later: RefCell::default(),
-            secrets: Secrets(state.map(|state| state.join("secrets"))),
+            secrets: Secrets::of(state.as_deref()),
             logins: RefCell::default(),
             editor: Cell::new(None),
             turn: tokio::sync::Mutex::new(()),
@@ -219,8 +220,17 @@ impl Room {
 
     /// Says something to `init`, and waits for room.
     pub async fn tell_init(&self, word: &FromChild) -> Result<(), (String, String)> {
+        self.tell_init_with(word, &[]).await
+    }
+
+    /// The same with descriptors along.
+    pub async fn tell_init_with(
+        &self,
+        word: &FromChild,
+        along: &[BorrowedFd<'_>],
+    ) -> Result<(), (String, String)> {
         loop {
-            match self.control.get_ref().send(word, &[]) {
+            match self.control.get_ref().send(word, along) {
                 Ok(()) => return Ok(()),
                 Err(Broken::Full) => {
                     let ready = timeout(ANSWERS_WITHIN, self.control.writable()).await;

@@ -373,7 +373,7 @@ impl Supervisor {
         text: &str,
         listeners: super::Listeners,
     ) -> Result<(), (&'static str, String)> {
-        let file = sealed(text).map_err(|error| ("SBC-3016", error.to_string()))?;
+        let file = sealed(text.as_bytes()).map_err(|error| ("SBC-3016", error.to_string()))?;
         self.configuration = Arc::new(file);
         self.listeners = listeners;
         if let Some(signal) = self.running(Role::Signal) {

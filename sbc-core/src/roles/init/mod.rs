@@ -10,6 +10,7 @@ mod child;
 mod configuration;
 mod network;
 mod revisions;
+pub mod vault;
 pub mod whole;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ use configuration::Configuration;
 use network::Hand;
 use revisions::Given;
 use revisions::Revisions;
+use vault::Vault;
 
 /// Words of children that wait for the supervisor; it asks each once a second.
 const EVENTS_MAX: usize = 1024;
@@ -43,6 +45,7 @@ struct Supervisor {
     configured: Configuration,
     /// The node has its machine's network in hand.
     network: Option<Hand>,
+    vault: Vault,
     /// Written by `signal`, held here so that it outlives every one of them.
     journal: Arc<OwnedFd>,
     children: BTreeMap<Role, Kept>,
@@ -119,7 +122,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
     };
     let in_hand = is_set(NETWORK);
     let mut supervisor = Supervisor {
-        configuration: Arc::new(sealed(text).context("cannot hold the configuration")?),
+        configuration: Arc::new(sealed(text.as_bytes()).context("cannot hold the configuration")?),
         listeners: if in_hand {
             network::closed(node)
         } else {
@@ -128,6 +131,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
         },
         configured: Configuration::default(),
         network: in_hand.then(|| Hand::new(&settings)),
+        vault: Vault::open(state.map(|(_, path)| path.as_path())),
         journal: Arc::new(journal::create().context("cannot hold the call journal")?),
         children: BTreeMap::new(),
         events,
@@ -206,8 +210,10 @@ impl Supervisor {
         if let Some(running) = &kept_at(&mut self.children, role).running {
             running.send(ToChild::Begin);
         }
-        if role == Role::Netcfg {
-            self.fit_anew();
+        match role {
+            Role::Netcfg => self.fit_anew(),
+            Role::Console => self.hand_over_key(),
+            Role::Signal | Role::Relay => {}
         }
         Ok(())
     }
@@ -234,6 +240,20 @@ impl Supervisor {
                     .filter_map(|(_, socket)| socket.clone())
                     .collect(),
             });
+        }
+    }
+
+    fn hand_over_key(&self) {
+        if let Some(console) = self.running(Role::Console) {
+            console.send(self.vault.letter());
+        }
+    }
+
+    /// A passphrase gave the key of the secrets back: what they hold up can begin.
+    fn unlocked(&mut self, along: Vec<OwnedFd>) {
+        if let Some(key) = vault::key_from(along) {
+            self.vault.take(key);
+            self.fit_anew();
         }
     }
 
@@ -292,12 +312,14 @@ impl Supervisor {
             // Only the console may order anything.
             FromChild::Page(page) if role == Role::Console => self.take_page(&page),
             FromChild::Order { id, order } if role == Role::Console => self.order(id, order),
+            FromChild::StoreKey if role == Role::Console => self.unlocked(along),
             // And only netcfg has its hands in the network.
             FromChild::Listeners(names) if role == Role::Netcfg => self.take_opened(names, along),
             FromChild::Fitted { id, unfit } if role == Role::Netcfg => self.fitted(id, unfit),
             FromChild::Network(stands) if role == Role::Netcfg => self.stands(stands),
             FromChild::Page(_)
             | FromChild::Order { .. }
+            | FromChild::StoreKey
             | FromChild::Listeners(_)
             | FromChild::Fitted { .. }
             | FromChild::Network(_) => {}
@@ -352,14 +374,14 @@ fn kept_at(children: &mut BTreeMap<Role, Kept>, role: Role) -> &mut Kept {
     children.entry(role).or_default()
 }
 
-/// Returns a file in memory that holds `text` and can never change.
-fn sealed(text: &str) -> io::Result<OwnedFd> {
+/// Returns a file in memory that holds these octets and can never change.
+pub fn sealed(octets: &[u8]) -> io::Result<OwnedFd> {
     use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
     let file = memfd_create(
-        "sbc-configuration",
+        "sbc-sealed",
         MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING,
     )?;
-    let mut rest = text.as_bytes();
+    let mut rest = octets;
     while !rest.is_empty() {
         let written = rustix::io::write(&file, rest)?;
         rest = rest.get(written..).unwrap_or_default();

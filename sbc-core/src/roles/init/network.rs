@@ -172,7 +172,7 @@ impl Supervisor {
         if self.running(Role::Netcfg).is_none() {
             return Err(away());
         }
-        let file = sealed(text).map_err(|error| ("SBC-3016", error.to_string()))?;
+        let file = sealed(text.as_bytes()).map_err(|error| ("SBC-3016", error.to_string()))?;
         let hand = self.network.as_mut().ok_or_else(away)?;
         hand.orders += 1;
         let id = hand.orders;
@@ -198,13 +198,20 @@ impl Supervisor {
                 tracing::error!(name, "a secret is asked for, and the node keeps no state");
                 continue;
             };
-            match store.open(name) {
-                Ok(file) if descriptors.len() < DESCRIPTORS_MAX => {
-                    secrets.push(name.to_owned());
-                    descriptors.push(Arc::new(file.into()));
+            let file = match store.open(name) {
+                Ok(_) if descriptors.len() >= DESCRIPTORS_MAX => {
+                    tracing::error!(name, "more secrets than one order takes");
+                    continue;
                 }
-                Ok(_) => tracing::error!(name, "more secrets than one order takes"),
-                Err(error) => tracing::error!(%error, "a secret cannot be had"),
+                Ok(file) => self.vault.opened(name, file),
+                Err(error) => Err(std::io::Error::other(error)),
+            };
+            match file {
+                Ok(file) => {
+                    secrets.push(name.to_owned());
+                    descriptors.push(Arc::new(file));
+                }
+                Err(error) => tracing::error!(name, %error, "a secret cannot be had"),
             }
         }
         netcfg.send(Letter {
