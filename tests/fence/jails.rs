@@ -1,6 +1,11 @@
-//! What the kernel does to a role that wants more than it may have, with a call up.
+//! The jails of the node as a kernel of its own shows them, and what it does to a
+//! role that wants more than it may have.
 
-use crate::stage::{Host, Stage, connect, hears};
+use crate::stage::{Host, PATIENCE, Stage, connect, hears};
+use crate::tunnel::{FILE as TUNNEL, World};
+
+const SIGSYS: u8 = 31;
+const NOTHING: &str = "0000000000000000";
 
 const FILE: &str = include_str!("vlans.toml");
 
@@ -55,4 +60,76 @@ fn a_role_at_its_ceiling_of_memory_ends_with_the_reason_and_its_call_goes_on() {
     }
     itsp.ask(&format!("bye {ours}"), &format!("ended {ours} 200"))
         .unwrap();
+}
+
+/// What the kernel must say of each process: its user, what it may do to a network
+/// and what it could ever do (`CAP_NET_ADMIN` is bit 12, `CAP_NET_BIND_SERVICE` 10).
+const ROWS: [(&str, &str, [&str; 2]); 5] = [
+    ("signal", "902", [NOTHING; 2]),
+    ("relay", "903", [NOTHING; 2]),
+    ("netcfg", "900", ["0000000000001000"; 2]),
+    // It gives the right to its port up once it has it.
+    ("charon", "901", ["0000000000001000", "0000000000001400"]),
+    // Its folders are not its own here: it has lost its rights, and is still root.
+    ("console", "0", [NOTHING; 2]),
+];
+
+fn assert_is_jailed(stage: &mut Stage, role: &str, user: &str, rights: [&str; 2]) {
+    let pid = stage.pid_of(role);
+    let [has, could] = rights;
+    // A process that was just started is on its way into the jail.
+    let closed =
+        |text: &str| text.contains("Seccomp:\t2") && text.contains(&format!("CapEff:\t{has}"));
+    let look = format!("cat /proc/{pid}/status");
+    let status = stage.node.until(PATIENCE, &look, closed).unwrap();
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"));
+        found.unwrap_or_default().trim().to_owned()
+    };
+    for name in ["Uid", "Gid"] {
+        assert_eq!(field(name), [user; 4].join("\t"), "{role} {name}");
+    }
+    for (name, rights) in [("CapPrm", has), ("CapEff", has), ("CapBnd", could)] {
+        assert_eq!(field(name), rights, "{role} {name}");
+    }
+    assert_eq!(field("NoNewPrivs"), "1", "{role}");
+}
+
+/// Through GRE in ESP (RFC 4303), whose keys charon makes.
+#[test]
+fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_come_back() {
+    let name =
+        "each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_come_back";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(mut world) = World::set(name) else {
+        return;
+    };
+    world.stage.run(TUNNEL);
+    world.up(0);
+    world.calls();
+    for (role, user, rights) in ROWS {
+        assert_is_jailed(&mut world.stage, role, user, rights);
+    }
+    for role in ["netcfg", "charon"] {
+        let (before, log) = (world.stage.pid_of(role), world.stage.log().len());
+        // As the kernel ends whoever calls what its filter does not have.
+        world.stage.node.signal(before, SIGSYS).unwrap();
+        world
+            .stage
+            .log_until("its end", |text| text[log..].contains("SIGSYS"));
+        let is_back = format!("started {role} pid=");
+        let is_role_back = format!("started role=\"{role}\" pid=");
+        world.stage.log_until("it is back", |text| {
+            text[log..].contains(&is_back) || text[log..].contains(&is_role_back)
+        });
+        world.calls();
+    }
+    for (role, user, rights) in ROWS {
+        assert_is_jailed(&mut world.stage, role, user, rights);
+    }
+    let log = world.stage.log();
+    assert_eq!(log.matches("SIGSYS").count(), 2, "{log}");
 }

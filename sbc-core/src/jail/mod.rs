@@ -6,6 +6,7 @@ mod calls;
 pub mod ceilings;
 mod cell;
 mod files;
+mod programs;
 mod table;
 
 use std::ffi::OsStr;
@@ -47,7 +48,30 @@ pub fn enter(role: Role) -> anyhow::Result<()> {
     let Some(row) = Row::of(role) else {
         return Ok(());
     };
-    files::confine(&row).context("the files stay open")?;
+    if row.closes_files {
+        files::confine(&row).context("the files stay open")?;
+    }
+    calls::confine(&row).context("the system calls stay open")
+}
+
+/// Goes into the jail of charon, with which it ends when its parent does.
+///
+/// # Errors
+/// When a gate does not close.
+pub fn enter_charon() -> anyhow::Result<()> {
+    let cell = cell::of_charon();
+    bound(cell.capabilities);
+    cell.enter().context("cannot become its user")?;
+    let signal = rustix::process::Signal::KILL;
+    // After the change of users, which forgets it.
+    rustix::process::set_parent_process_death_signal(Some(signal))
+        .context("it would outlive its parent")?;
+    filter("charon")
+}
+
+/// Closes all system calls but those of the row of this word.
+fn filter(word: &str) -> anyhow::Result<()> {
+    let row = Row::named(word).context("no row is called so")?;
     calls::confine(&row).context("the system calls stay open")
 }
 
@@ -119,7 +143,7 @@ pub fn prepare(place: impl Fn(&str) -> Option<PathBuf>) -> io::Result<()> {
         return Ok(());
     }
     for row in Row::all() {
-        let user = cell::with_folders(row.role).map(|cell| cell.user);
+        let user = row.role.and_then(cell::with_folders).map(|cell| cell.user);
         for (folder, _) in row.folders(&place).iter().filter(|(_, writes)| *writes) {
             std::fs::create_dir_all(folder)?;
             std::os::unix::fs::chown(folder, user, user)?;

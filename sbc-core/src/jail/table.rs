@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::folder_of;
+use super::{folder_of, programs};
 use crate::roles::{Role, console, init, signal};
 
 /// Which uses of a system call are allowed: argument and value.
@@ -27,14 +27,16 @@ pub type Folder = (PathBuf, bool);
 pub struct Row {
     /// Its word.
     pub word: &'static str,
-    /// Whose row it is.
-    pub role: Role,
+    /// Whose row it is; charon is no role that `init` talks with.
+    pub role: Option<Role>,
+    /// Whether Landlock closes all other files.
+    pub closes_files: bool,
     /// Variables that name what it writes to: files, unless they end in a folder.
     places: &'static [(&'static str, Kind)],
     /// Files of the kernel that it reads, single ones or all below a folder.
     pub reads: &'static [&'static str],
     /// What it calls beside what all call.
-    own: &'static [Call],
+    own: &'static [&'static [Call]],
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -55,9 +57,9 @@ const MEMORY_NAME: u64 = 0x5356_4d41;
 /// `PR_GET_AUXV`.
 const AUXILIARY: u64 = 0x4155_5856;
 /// Families of sockets.
-const UNIX: u64 = 1;
-const INET: u64 = 2;
-const INET6: u64 = 10;
+pub(super) const UNIX: u64 = 1;
+pub(super) const INET: u64 = 2;
+pub(super) const INET6: u64 = 10;
 
 /// What every role calls.
 const COMMON: &[Call] = &[
@@ -268,27 +270,30 @@ const CONSOLE: &[Call] = &[
     ("sysinfo", Only::Any, "memory for a report"),
 ];
 
-const ROWS: [Row; 3] = [
+const ROWS: [Row; 5] = [
     Row {
         word: "signal",
-        role: Role::Signal,
+        role: Some(Role::Signal),
+        closes_files: true,
         places: &[
             (signal::RECORDS, Kind::Beside),
             (signal::LADDERS, Kind::Within),
         ],
         reads: &[],
-        own: SIGNAL,
+        own: &[SIGNAL],
     },
     Row {
         word: "relay",
-        role: Role::Relay,
+        role: Some(Role::Relay),
+        closes_files: true,
         places: &[],
         reads: &[],
-        own: RELAY,
+        own: &[RELAY],
     },
     Row {
         word: "console",
-        role: Role::Console,
+        role: Some(Role::Console),
+        closes_files: true,
         places: &[
             (console::API, Kind::Beside),
             (init::STATE, Kind::Within),
@@ -297,16 +302,38 @@ const ROWS: [Row; 3] = [
         // Whether memory runs out is an alarm; how the machine booted is shown.
         // So are the ceilings of all roles.
         reads: &["/proc/meminfo", crate::diary::BOOT, super::ceilings::PLACE],
-        own: CONSOLE,
+        own: &[CONSOLE],
+    },
+    // It writes switches of the kernel, and nft has libraries.
+    Row {
+        word: "netcfg",
+        role: Some(Role::Netcfg),
+        closes_files: false,
+        places: &[],
+        reads: &[],
+        own: &[programs::PROGRAM, programs::NETCFG],
+    },
+    Row {
+        word: "charon",
+        role: None,
+        closes_files: false,
+        places: &[],
+        reads: &[],
+        own: &[programs::PROGRAM, programs::CHARON],
     },
 ];
 
 impl Row {
-    /// Returns the row of a role; `netcfg` starts programs of others and has
-    /// none.
+    /// Returns the row of a role.
     #[must_use]
     pub fn of(role: Role) -> Option<Self> {
-        Self::all().find(|row| row.role == role)
+        Self::all().find(|row| row.role == Some(role))
+    }
+
+    /// Returns the row of a word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::all().find(|row| row.word == word)
     }
 
     /// Returns all rows.
@@ -316,8 +343,12 @@ impl Row {
 
     /// Returns every system call of the role.
     pub fn calls(&self) -> impl Iterator<Item = Call> {
-        let all = [COMMON, EVENTS, THREADS, self.own];
-        all.into_iter().flatten().copied()
+        let own = self.own.iter().copied().flatten();
+        // What a row allows whole is not allowed in part as well.
+        let is_own = move |call: &Call| own.clone().any(|(name, _, _)| *name == call.0);
+        let all = [COMMON, EVENTS, THREADS].into_iter().flatten();
+        let all = all.filter(move |call| call.0 == "prctl" || !is_own(call));
+        all.chain(self.own.iter().copied().flatten()).copied()
     }
 
     /// Returns the folders of the role; `place` is asked for what a variable says.

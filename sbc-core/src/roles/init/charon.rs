@@ -132,16 +132,11 @@ fn give_pid_file(path: &Path, user: u32) -> io::Result<()> {
 
 /// Enters charon's jail and becomes charon. It comes back only if it could not.
 pub fn become_it() -> ExitCode {
-    let jailed = jail::of_charon().enter().and_then(|()| {
-        let signal = rustix::process::Signal::KILL;
-        // After the change of users, which forgets it.
-        rustix::process::set_parent_process_death_signal(Some(signal)).map_err(io::Error::from)
-    });
-    let error = match jailed {
-        Ok(()) => std::process::Command::new(PROGRAM).exec(),
+    let error = match jail::enter_charon() {
+        Ok(()) => std::process::Command::new(PROGRAM).exec().into(),
         Err(error) => error,
     };
-    eprintln!("charon: {error}");
+    eprintln!("charon: {error:#}");
     ExitCode::FAILURE
 }
 
