@@ -57,6 +57,12 @@ struct Supervisor {
 /// What is said once all roles are ready.
 pub const READY: &str = "ready";
 
+/// What is said again and again on an appliance, to whoever watches this process.
+pub const ALIVE: &str = "alive";
+
+/// Between two of these.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+
 /// Our sockets in their places; one that was closed leaves its place empty.
 type Listeners = Vec<(ListenerName, Option<Arc<OwnedFd>>)>;
 
@@ -145,6 +151,11 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut restarts: Vec<(tokio::time::Instant, Role)> = Vec::new();
+    let is_watched = supervisor
+        .settings
+        .iter()
+        .any(|(name, _)| *name == APPLIANCE);
+    let mut alive = tokio::time::interval(ALIVE_EVERY);
     loop {
         restarts.sort_unstable_by_key(|&(due, _)| std::cmp::Reverse(due));
         let next = restarts.last().copied();
@@ -160,6 +171,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
                     supervisor.start(role)?;
                 }
             }
+            _ = alive.tick(), if is_watched => say(ALIVE),
             event = inbox.recv() => {
                 let Some((role, generation, event)) = event else { break };
                 if let Some(pause) = supervisor.note(role, generation, event) {

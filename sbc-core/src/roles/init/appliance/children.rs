@@ -12,9 +12,9 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::super::{READY, whole};
+use super::super::{ALIVE, READY, whole};
 use super::data::{self, Configuration};
-use super::watchdog::Watchdog;
+use super::watchdog::{Health, Watchdog};
 use super::{Machine, port, words};
 use crate::ipc::Ending;
 use crate::jail;
@@ -54,6 +54,8 @@ struct Keeper {
     port: Option<Child>,
     firmware: Option<Child>,
     watchdog: Option<Watchdog>,
+    /// When the node was started, or said something last.
+    heard: Instant,
     ends: u32,
     /// Of each child, how often it was ended at its ceiling.
     ceilings: [Ends; 4],
@@ -90,6 +92,7 @@ async fn keep(
         port: None,
         firmware: None,
         watchdog: Watchdog::start(),
+        heard: Instant::now(),
         ends: 0,
         ceilings: ["node", "login", "port", "firmware"].map(Ends::of),
         said,
@@ -118,11 +121,7 @@ async fn keep(
                     return Ok(ending);
                 }
             }
-            _ = feed.tick() => {
-                if let Some(watchdog) = &mut keeper.watchdog {
-                    watchdog.feed();
-                }
-            }
+            _ = feed.tick() => keeper.feed(),
         }
     }
 }
@@ -185,6 +184,7 @@ impl Keeper {
             .stderr(log)
             .spawn();
         self.node = told("the node", started);
+        self.heard = Instant::now();
         let out = self.node.as_mut().and_then(|node| node.stdout.take());
         if let Some(out) = out {
             let said = self.said.clone();
@@ -196,8 +196,34 @@ impl Keeper {
         }
     }
 
+    /// Says to the watchdog that all is well, if it is; ends a node that hangs.
+    fn feed(&mut self) {
+        let silent = match &self.node {
+            Some(_) => self.heard.elapsed(),
+            None => Duration::ZERO,
+        };
+        match (Health::of(silent), &mut self.node) {
+            (Health::Hangs, Some(node)) => {
+                let silent = silent.as_secs();
+                words::say(&format!(
+                    "the node says nothing for {silent} s: it is ended"
+                ));
+                let _gone_already = node.kill();
+            }
+            (Health::Lost, _) => return,
+            (Health::Well | Health::Hangs, _) => {}
+        }
+        if let Some(watchdog) = &mut self.watchdog {
+            watchdog.feed();
+        }
+    }
+
     /// Takes one line of the node. Returns how it wants the machine to end.
     fn hear(&mut self, line: &str) -> Option<Ending> {
+        self.heard = Instant::now();
+        if line == ALIVE {
+            return None;
+        }
         if line == READY {
             self.ends = 0;
             if !self.machine.ready() {
