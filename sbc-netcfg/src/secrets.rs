@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -148,15 +148,17 @@ impl Store {
     }
 }
 
-/// Reads a secret from its open file.
+/// Reads a secret from the start of its open file: whoever holds the same file may
+/// have read it, and ended.
 ///
 /// # Errors
 /// When it cannot be read, is empty or too long.
-pub fn read(name: &str, file: &File) -> Result<Secret, NoSecret> {
+pub fn read(name: &str, mut file: &File) -> Result<Secret, NoSecret> {
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut value = Vec::with_capacity(LENGTH_MAX + 1);
     let limit = u64::try_from(LENGTH_MAX + 1).unwrap_or(u64::MAX);
-    if let Err(why) = file.take(limit).read_to_end(&mut value) {
+    let got = file.rewind();
+    if let Err(why) = got.and_then(|()| file.take(limit).read_to_end(&mut value)) {
         value.zeroize();
         let name = name.to_owned();
         return Err(NoSecret::Unreadable { name, why });
@@ -174,7 +176,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
-    use super::{NoSecret, Secret, Store};
+    use super::{NoSecret, Secret, Store, read};
 
     struct Folder(PathBuf);
 
@@ -210,6 +212,17 @@ mod tests {
             format!("{:?}", Some(Secret::new(b"x".to_vec()))),
             "Some(***)"
         );
+    }
+
+    #[test]
+    fn a_secret_is_read_again_from_a_file_that_somebody_has_read() {
+        let folder = Folder::new("again");
+        folder.put("vpn/a", b"correct horse", 0o600);
+        let file = Store::at(&folder.0).open("vpn/a").unwrap();
+        let other = file.try_clone().unwrap();
+        for file in [&file, &other, &file] {
+            assert_eq!(read("vpn/a", file).unwrap().reveal(), b"correct horse");
+        }
     }
 
     #[test]
