@@ -44,9 +44,6 @@ fn flood(words: &[&str]) -> Result<String, String> {
     let octets: u16 = octets.parse().map_err(|_| bad(octets))?;
     let bits: f64 = bits.parse().map_err(|_| bad(bits))?;
     let lasts = Duration::from_secs(seconds.parse().map_err(|_| bad(seconds))?);
-    // What is measured is the link: an emulated machine has one processor for it and
-    // for the node.
-    sys::stand_behind().map_err(|error| format!("a priority: {error}"))?;
     let open = || {
         let socket = sys::raw_socket(user, *from.ip(), *to.ip())?;
         socket.set_nonblocking(true)?;

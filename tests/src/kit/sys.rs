@@ -33,7 +33,6 @@ unsafe extern "C" {
     fn prctl(option: c_int, ...) -> c_int;
     fn socket(domain: c_int, kind: c_int, protocol: c_int) -> c_int;
     fn setfsuid(user: c_uint) -> c_int;
-    fn setpriority(which: c_uint, who: c_uint, priority: c_int) -> c_int;
     fn bind(fd: c_int, address: *const c_void, length: c_uint) -> c_int;
 }
 
@@ -60,8 +59,6 @@ const POLLIN: c_short = 1;
 const AF_INET: c_int = 2;
 const SOCK_RAW_CLOEXEC: c_int = 0x0008_0003;
 const IPPROTO_RAW: c_int = 255;
-/// The last of the priorities of `setpriority(2)`.
-const NICEST: c_int = 19;
 const PR_SET_PDEATHSIG: c_int = 1;
 
 fn checked(result: c_int) -> io::Result<c_int> {
@@ -74,15 +71,6 @@ fn checked(result: c_int) -> io::Result<c_int> {
 
 fn text(words: &str) -> io::Result<CString> {
     CString::new(words).map_err(io::Error::other)
-}
-
-/// Puts this process behind all others that want the processor.
-///
-/// # Errors
-/// What the kernel said.
-pub fn stand_behind() -> io::Result<()> {
-    // SAFETY: three numbers; the process itself is 0 of PRIO_PROCESS.
-    checked(unsafe { setpriority(0, 0, NICEST) }).map(drop)
 }
 
 /// Mounts a filesystem of the kernel's at `target`.
