@@ -6,7 +6,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::der::{self, Element};
-use crate::uki::{Head, Malformed};
+use crate::uki::{self, Head, Malformed};
 
 /// A signature of PKCS #7 in the table of certificates: revision and kind.
 const PKCS: [u8; 4] = [0, 2, 2, 0];
@@ -117,9 +117,8 @@ impl Place {
         let head = Head::of(bytes)?;
         let optional = head.at + 24;
         let word = |at: usize| {
-            let octets = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
-            let octets: [u8; 4] = octets.ok_or(Malformed::Form("it ends early"))?;
-            Ok::<_, Malformed>(u32::from_le_bytes(octets) as usize)
+            let word = uki::word(bytes, at).ok_or(Malformed::Form("it ends early"))?;
+            Ok::<_, Malformed>(word as usize)
         };
         // Tables have numbers; the fifth is that of certificates.
         if word(optional + 108)? < 5 {
@@ -157,11 +156,8 @@ impl Place {
     }
 
     fn point_to(&self, bytes: &mut [u8], at: u32, length: u32) -> Result<(), Malformed> {
-        let room = bytes.get_mut(self.field..self.field + ENTRY);
         let value = [at.to_le_bytes(), length.to_le_bytes()].concat();
-        room.ok_or(Malformed::Form("it ends early"))?
-            .copy_from_slice(&value);
-        Ok(())
+        uki::put(bytes, self.field, &value)
     }
 }
 
@@ -256,7 +252,6 @@ fn issuer_and_serial(certificate: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::uki;
     use crate::uki::tests::stub;
 
     /// Returns what of a certificate is read (RFC 5280 §4.1): version, number,

@@ -12,8 +12,8 @@ use anyhow::{Context, bail, ensure};
 
 use crate::disk::{self, Disk};
 use crate::gpt::SECTOR;
-use crate::verify::{SUMS, sums, verify};
-use crate::{authenticode, fat, grub};
+use crate::verify::{SUMS, sums, time, verify};
+use crate::{authenticode, fat, grub, uki};
 
 /// Where the certificate lies on the boot partition, in DER: what a machine's set-up
 /// asks for.
@@ -34,7 +34,7 @@ pub fn secure(image: &Path, key: &Path, certificate: &Path) -> anyhow::Result<Ve
     let der = openssl(&["x509", "-outform", "DER", "-in"], certificate, &[])?;
     let mut signed = Vec::new();
     for (path, program) in &mut files {
-        if !path.to_ascii_lowercase().ends_with(".efi") {
+        if !uki::is_program(path) {
             continue;
         }
         let by_key = |text: &[u8]| {
@@ -46,7 +46,7 @@ pub fn secure(image: &Path, key: &Path, certificate: &Path) -> anyhow::Result<Ve
     }
     ensure!(!signed.is_empty(), "the image has no program for UEFI");
     files.insert(CERTIFICATE.to_owned(), der);
-    let time = time_of(&files)?;
+    let time = time(&files).map_err(anyhow::Error::msg)?;
     let code = disk.head()?.get(..grub::CODE).unwrap_or_default().to_vec();
     let parts: Result<Vec<_>, _> = ["bios", "root-a", "hash-a", "data"]
         .into_iter()
@@ -70,14 +70,6 @@ pub fn secure(image: &Path, key: &Path, certificate: &Path) -> anyhow::Result<Ve
         bail!("{}: {}", image.display(), faults.join("; "));
     }
     Ok(signed)
-}
-
-/// Returns the time all writers gave.
-fn time_of(files: &fat::Files) -> anyhow::Result<u64> {
-    let sums = files.get(SUMS).context("there is no file of sums")?;
-    let text = String::from_utf8_lossy(sums);
-    let first = text.split_whitespace().next().unwrap_or_default();
-    first.parse().context("the file of sums names no time")
 }
 
 /// Runs `openssl` with words and a file; it asks for a passphrase at the terminal.

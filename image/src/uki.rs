@@ -44,11 +44,13 @@ fn half(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
 }
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
+/// Returns the number of four octets at a place.
+pub(crate) fn word(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
-fn put(bytes: &mut [u8], at: usize, value: &[u8]) -> Result<(), Malformed> {
+/// Writes octets over those at a place.
+pub(crate) fn put(bytes: &mut [u8], at: usize, value: &[u8]) -> Result<(), Malformed> {
     let room = bytes.get_mut(at..at + value.len());
     room.ok_or(Malformed::Form("it ends early"))?
         .copy_from_slice(value);
@@ -98,6 +100,12 @@ impl Head {
     fn section(&self, place: usize) -> usize {
         self.sections_at + place * HEAD
     }
+}
+
+/// Returns whether UEFI takes a file of this path for a program.
+#[must_use]
+pub fn is_program(path: &str) -> bool {
+    path.to_ascii_lowercase().ends_with(".efi")
 }
 
 /// Returns the stub with the sections behind its own.

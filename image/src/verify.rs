@@ -46,6 +46,18 @@ pub fn sums(time: u64, outside: [&[u8]; 5], files: &Files) -> Vec<u8> {
         .into_bytes()
 }
 
+/// Returns the time all writers gave, by the file of sums.
+///
+/// # Errors
+/// When there is no such file, or no time in it.
+pub fn time(files: &Files) -> Result<u64, String> {
+    let found = files.get(SUMS).ok_or(format!("there is no {SUMS}"))?;
+    let found = String::from_utf8_lossy(found);
+    let first = found.lines().next();
+    let time = first.and_then(|line| line.strip_suffix(TIME)?.trim_end().parse().ok());
+    time.ok_or_else(|| "the file of sums names no time".to_owned())
+}
+
 /// Returns what comes before the zeros at the end.
 pub(crate) fn trimmed(bytes: &[u8]) -> &[u8] {
     let end = bytes.iter().rposition(|octet| *octet != 0);
@@ -140,14 +152,9 @@ impl Look {
 
     /// Returns the time all writers gave.
     fn sums(&mut self, outside: [&[u8]; 5], files: &Files) -> Result<u64, String> {
-        let found = files.get(SUMS).ok_or(format!("there is no {SUMS}"))?;
+        let time = time(files)?;
+        let found = files.get(SUMS).map_or(&[][..], Vec::as_slice);
         let found = String::from_utf8_lossy(found).into_owned();
-        let time = found
-            .lines()
-            .next()
-            .and_then(|line| line.strip_suffix(TIME));
-        let time = time.and_then(|time| time.trim_end().parse().ok());
-        let time = time.ok_or("the file of sums names no time")?;
         let wanted = String::from_utf8_lossy(&sums(time, outside, files)).into_owned();
         let rows = |text: &str| -> BTreeMap<String, String> {
             let pairs = text.lines().filter_map(|line| line.split_once("  "));
@@ -185,7 +192,7 @@ impl Look {
         let signed = files
             .iter()
             // GRUB's kernel has its distribution's signature, which nobody here asks.
-            .filter(|(path, _)| path.to_ascii_lowercase().ends_with(".efi"))
+            .filter(|(path, _)| uki::is_program(path))
             .filter(|(_, bytes)| authenticode::is_signed(bytes));
         for (path, program) in signed {
             if let Err(error) = authenticode::check(program) {
