@@ -1,9 +1,11 @@
 //! Whether somebody is there: peers asked for their options, hosts for an echo.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::node::Node;
 use super::peer::{Carrier, server};
+use super::pty::Pty;
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -63,6 +65,27 @@ fn a_host_is_asked_for_an_echo() {
     pty.waits(from, "lab> ", SOON).unwrap();
 }
 
+/// Waits until packets are heard: the recording's file is there. Returns nothing after
+/// having reported `test` as skipped, where this user may not hear any.
+fn begun(node: &Node, pty: &mut Pty, recording: &str, test: &str) -> Option<PathBuf> {
+    let path = node
+        .folder
+        .join(format!("state/captures/{recording}.pcapng"));
+    let since = std::time::Instant::now();
+    while !path.exists()
+        && pty
+            .waits(0, "no capture:", Duration::from_millis(50))
+            .is_err()
+    {
+        assert!(since.elapsed() < SOON, "{}", pty.text(0));
+    }
+    if pty.text(0).contains("no capture:") {
+        sbc_tests::skip(test, "this user may not hear packets");
+        return None;
+    }
+    Some(path)
+}
+
 #[test]
 fn packets_of_a_peer_are_recorded_and_leave_as_text() {
     let name = "packets_of_a_peer_are_recorded_and_leave_as_text";
@@ -75,20 +98,9 @@ fn packets_of_a_peer_are_recorded_and_leave_as_text() {
     pty.types(b"capture start c1 peer itsp-a seconds 60\r", 11_520)
         .unwrap();
     pty.waits(0, "^C ends it", SOON).unwrap();
-    // The file is there once packets are heard.
-    let path = node.folder.join("state/captures/c1.pcapng");
-    let since = std::time::Instant::now();
-    while !path.exists()
-        && pty
-            .waits(0, "no capture:", Duration::from_millis(50))
-            .is_err()
-    {
-        assert!(since.elapsed() < SOON, "{}", pty.text(0));
-    }
-    if pty.text(0).contains("no capture:") {
-        sbc_tests::skip(name, "this user may not hear packets");
+    let Some(path) = begun(&node, &mut pty, "c1", name) else {
         return;
-    }
+    };
     assert_eq!(carrier.calls("caught", "+49691234567", b""), 486);
     let from = pty.seen.len();
     pty.types(b"\x03", 11_520).unwrap();
@@ -130,19 +142,9 @@ fn packets_on_an_interface_are_recorded_with_their_frames() {
     pty.types(b"capture start c2 interface mgmt seconds 60\r", 11_520)
         .unwrap();
     pty.waits(0, "capturing all on lo for 60 s", SOON).unwrap();
-    let path = node.folder.join("state/captures/c2.pcapng");
-    let since = std::time::Instant::now();
-    while !path.exists()
-        && pty
-            .waits(0, "no capture:", Duration::from_millis(50))
-            .is_err()
-    {
-        assert!(since.elapsed() < SOON, "{}", pty.text(0));
-    }
-    if pty.text(0).contains("no capture:") {
-        sbc_tests::skip(name, "this user may not hear packets");
+    let Some(path) = begun(&node, &mut pty, "c2", name) else {
         return;
-    }
+    };
     let ours = std::net::UdpSocket::bind(format!("127.42.{net}.1:0")).unwrap();
     ours.send_to(b"whoever is there", format!("127.42.{net}.2:9"))
         .unwrap();

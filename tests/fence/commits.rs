@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::stage::{Host, Stage, call};
-
-const FILE: &str = include_str!("vlans.toml");
+use crate::vlans::{FILE, telephones};
 
 const HOSTS: [Host; 3] = [
     ("itsp", 310, "172.20.31.1/29"),
@@ -30,8 +29,7 @@ fn a_commit_makes_the_network_or_fails_with_it_and_goes_back_unconfirmed() {
     let Some(mut stage) = Stage::set(name, &HOSTS, None) else {
         return;
     };
-    let mut med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
-    let mut itsp = stage.phone("itsp", "udp", "172.20.31.1:5060", "172.20.31.2:5060", "440");
+    let (mut med, mut itsp) = telephones(&mut stage);
     let mut other = stage.phone(
         "itsp-2",
         "udp",

@@ -1,18 +1,12 @@
 //! The jails of the node as a kernel of its own shows them, and what it does to a
 //! role that wants more than it may have.
 
-use crate::stage::{Host, PATIENCE, Stage, connect, hears};
+use crate::stage::{PATIENCE, Stage, connect, hears};
 use crate::tunnel::{FILE as TUNNEL, World};
+use crate::vlans::{FILE, HOSTS, telephones};
 
 const SIGSYS: u8 = 31;
 const NOTHING: &str = "0000000000000000";
-
-const FILE: &str = include_str!("vlans.toml");
-
-const HOSTS: [Host; 2] = [
-    ("itsp", 310, "172.20.31.1/29"),
-    ("med", 120, "10.20.120.2/29"),
-];
 
 #[test]
 fn a_role_at_its_ceiling_of_memory_ends_with_the_reason_and_its_call_goes_on() {
@@ -23,8 +17,7 @@ fn a_role_at_its_ceiling_of_memory_ends_with_the_reason_and_its_call_goes_on() {
     let Some(mut stage) = Stage::set(name, &HOSTS, None) else {
         return;
     };
-    let mut med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
-    let mut itsp = stage.phone("itsp", "udp", "172.20.31.1:5060", "172.20.31.2:5060", "440");
+    let (mut med, mut itsp) = telephones(&mut stage);
     stage.run_in_groups(FILE);
     let limits = stage.ask("show limits");
     let (ours, theirs) = connect(&mut itsp, &mut med, "+49691234001");

@@ -1,16 +1,26 @@
 //! A node between two VLANs.
 
+use sbc_tests::kit::actor::Actor;
 use sbc_tests::kit::vswitch::NOWHERE;
 use sbc_tests::kit::vswitch::frame::{TCP, UDP, carried};
 
 use crate::stage::{Act, Host, Stage, apply_again, call, meddle};
 
-const FILE: &str = include_str!("vlans.toml");
+/// The node between a provider's VLAN and a Mediation Server's.
+pub const FILE: &str = include_str!("vlans.toml");
 
-const HOSTS: [Host; 2] = [
+/// Who is on them.
+pub const HOSTS: [Host; 2] = [
     ("itsp", 310, "172.20.31.1/29"),
     ("med", 120, "10.20.120.2/29"),
 ];
+
+/// Returns the telephones of the Mediation Server and of the provider.
+pub fn telephones(stage: &mut Stage) -> (Actor, Actor) {
+    let med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
+    let itsp = stage.phone("itsp", "udp", "172.20.31.1:5060", "172.20.31.2:5060", "440");
+    (med, itsp)
+}
 
 const ACTS: [Act; 3] = [
     ("ip rule add priority 60 from 10.1.1.1 table 99", "rule: 60"),
@@ -51,8 +61,7 @@ fn a_call_crosses_vlans_and_what_another_hand_changes_is_named_and_mended() {
     let Some(mut stage) = Stage::set(name, &HOSTS, None) else {
         return;
     };
-    let mut med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
-    let mut itsp = stage.phone("itsp", "udp", "172.20.31.1:5060", "172.20.31.2:5060", "440");
+    let (mut med, mut itsp) = telephones(&mut stage);
     stage.run(FILE);
     call(&mut itsp, &mut med, "+49691234001");
     call(&mut med, &mut itsp, "+4930555100");
