@@ -57,14 +57,21 @@ fn a_role_at_its_ceiling_of_memory_ends_with_the_reason_and_its_call_goes_on() {
 
 /// What the kernel must say of each process: its user, what it may do to a network
 /// and what it could ever do (`CAP_NET_ADMIN` is bit 12, `CAP_NET_BIND_SERVICE` 10).
-const ROWS: [(&str, &str, [&str; 2]); 5] = [
-    ("signal", "902", [NOTHING; 2]),
-    ("relay", "903", [NOTHING; 2]),
-    ("netcfg", "900", ["0000000000001000"; 2]),
+/// A role, its user, the rights it has and could have, and how it stands at the
+/// processor: voice goes first, signalling next.
+const ROWS: [(&str, &str, [&str; 2], &str); 5] = [
+    ("signal", "902", [NOTHING; 2], "-5"),
+    ("relay", "903", [NOTHING; 2], "-15"),
+    ("netcfg", "900", ["0000000000001000"; 2], "0"),
     // It gives the right to its port up once it has it.
-    ("charon", "901", ["0000000000001000", "0000000000001400"]),
+    (
+        "charon",
+        "901",
+        ["0000000000001000", "0000000000001400"],
+        "0",
+    ),
     // Its folders are not its own here: it has lost its rights, and is still root.
-    ("console", "0", [NOTHING; 2]),
+    ("console", "0", [NOTHING; 2], "0"),
 ];
 
 fn assert_is_jailed(stage: &mut Stage, role: &str, user: &str, rights: [&str; 2]) {
@@ -103,8 +110,10 @@ fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_co
     world.stage.run(TUNNEL);
     world.up(0);
     world.calls();
-    for (role, user, rights) in ROWS {
+    for (role, user, rights, nice) in ROWS {
         assert_is_jailed(&mut world.stage, role, user, rights);
+        let look = format!("cut -d' ' -f19 /proc/{}/stat", world.stage.pid_of(role));
+        assert_eq!(world.stage.node.ok(&look).unwrap().trim(), nice, "{role}");
     }
     for role in ["netcfg", "charon"] {
         let (before, log) = (world.stage.pid_of(role), world.stage.log().len());
@@ -120,8 +129,10 @@ fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_co
         });
         world.calls();
     }
-    for (role, user, rights) in ROWS {
+    for (role, user, rights, nice) in ROWS {
         assert_is_jailed(&mut world.stage, role, user, rights);
+        let look = format!("cut -d' ' -f19 /proc/{}/stat", world.stage.pid_of(role));
+        assert_eq!(world.stage.node.ok(&look).unwrap().trim(), nice, "{role}");
     }
     let log = world.stage.log();
     assert_eq!(log.matches("SIGSYS").count(), 2, "{log}");

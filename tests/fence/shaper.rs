@@ -109,7 +109,7 @@ fn no_voice_is_lost_when_twice_the_link_is_offered_beside_it() {
     if !sbc_tests::is_full(name) {
         return;
     }
-    let Some(mut world) = World::set(name) else {
+    let Some(mut world) = World::with_shipped(name) else {
         return;
     };
     let file = FILE.replace("max-simultaneous-calls = 50", "max-simultaneous-calls = 7") + SHAPE;

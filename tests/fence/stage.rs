@@ -64,6 +64,16 @@ impl Stage {
     /// Boots a guest with the node's program in it, and hosts around it. Nothing of
     /// the node runs yet.
     pub fn set(test: &str, hosts: &[Host], outer: Option<u16>) -> Option<Self> {
+        Self::set_with(sbc(), test, hosts, outer)
+    }
+
+    /// The same with this program of the node.
+    pub fn set_with(
+        program: &Path,
+        test: &str,
+        hosts: &[Host],
+        outer: Option<u16>,
+    ) -> Option<Self> {
         let tools = tools(test)?;
         let mut net = Net::make(&[]).expect("networks");
         let mut switch = Switch::new(&folder(test)).expect("a switch");
@@ -74,7 +84,7 @@ impl Stage {
             tap.expect("a TAP device");
         }
         let mut planned = Guest::plan(&tools, "node", &folder(test)).expect("a guest");
-        planned.file("usr/bin/sbc", sbc());
+        planned.file("usr/bin/sbc", program);
         let mac = planned.card(&trunk.socket);
         let outer = outer.map(|vlan| switch.access("outer", vlan).expect("a cable"));
         if let Some(outer) = &outer {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use sbc_core::cli::form::{misfits, schema};
 use sbc_core::cli::grammar::ROWS;
 use sbc_tests::kit::actor::Actor;
+use sbc_tests::kit::programs;
 use sbc_tests::kit::router::{INTERNET, PROVIDERS, Router, SECRET};
 use sbc_tests::kit::vswitch::frame::{Carried, ESP, carried};
 
@@ -36,7 +37,11 @@ pub struct World {
 
 /// Boots a node and its peer, with nobody at their neighbours; the node does not run.
 pub fn ground(test: &str) -> Option<(Stage, Router)> {
-    let mut stage = Stage::set(test, &HOSTS, Some(INTERNET))?;
+    let stage = Stage::set(test, &HOSTS, Some(INTERNET))?;
+    Some(around(stage, test))
+}
+
+fn around(mut stage: Stage, test: &str) -> (Stage, Router) {
     let peer = Router::boot(&mut stage.switch, &stage.tools, &folder(test));
     let peer = peer.expect("a router");
     for place in ["itsp-udp", "itsp-tcp"] {
@@ -45,7 +50,7 @@ pub fn ground(test: &str) -> Option<(Stage, Router)> {
     }
     let secret = "/data/secrets/vpn/itsp";
     stage.node.put(secret, 0o600, SECRET).unwrap();
-    Some((stage, peer))
+    (stage, peer)
 }
 
 /// Waits until the tunnel is up, as the node's log behind `from` tells of it.
@@ -87,17 +92,27 @@ pub fn nothing_in_clear(stage: &Stage) {
 impl World {
     /// Boots all of it; the node does not run yet.
     pub fn set(test: &str) -> Option<Self> {
-        let (stage, peer) = ground(test)?;
+        Some(Self::of(ground(test)?))
+    }
+
+    /// The same with the program as it ships: it takes a tenth of the processor.
+    pub fn with_shipped(test: &str) -> Option<Self> {
+        let program = programs::shipped().expect("the program of the image");
+        let stage = Stage::set_with(&program, test, &HOSTS, Some(INTERNET))?;
+        Some(Self::of(around(stage, test)))
+    }
+
+    fn of((stage, peer): (Stage, Router)) -> Self {
         let med = stage.phone("med", "tcp", "10.20.120.2:5068", "10.20.120.1:5066", "880");
         let udp = stage.phone("itsp-udp", "udp", "10.30.0.2:5060", "192.0.2.1:5060", "440");
         let tcp = stage.phone("itsp-tcp", "tcp", "10.30.0.3:5060", "192.0.2.1:5060", "440");
-        Some(Self {
+        Self {
             stage,
             peer,
             med,
             udp,
             tcp,
-        })
+        }
     }
 
     /// Waits until the tunnel is up, as the node's log behind `from` tells of it.

@@ -39,6 +39,7 @@ pub fn enter(role: Role) -> anyhow::Result<()> {
         None
     };
     let kept = cell.map_or(CapabilitySet::empty(), |cell| cell.capabilities);
+    go_ahead(role);
     bound(kept);
     match cell {
         Some(cell) => cell.enter().context("cannot become its user")?,
@@ -114,6 +115,17 @@ pub fn users() -> Users {
         Some(_) => all,
         None => Users { console: 0, ..all },
     }
+}
+
+/// Lets voice go ahead of signalling, and signalling of all else, where the processor
+/// is short. Who may not ask for it runs with the others.
+fn go_ahead(role: Role) {
+    let nice = match role {
+        Role::Relay => -15,
+        Role::Signal => -5,
+        _ => return,
+    };
+    let _may_not = rustix::process::setpriority_process(None, nice);
 }
 
 /// Takes from the process, and from all it could ever start, what nobody of it
