@@ -74,7 +74,7 @@ const ROWS: [(&str, &str, [&str; 2], &str); 5] = [
     ("console", "0", [NOTHING; 2], "0"),
 ];
 
-fn assert_is_jailed(stage: &mut Stage, role: &str, user: &str, rights: [&str; 2]) {
+fn assert_is_jailed(stage: &mut Stage, role: &str, user: &str, rights: [&str; 2], nice: &str) {
     let pid = stage.pid_of(role);
     let [has, could] = rights;
     // A process that was just started is on its way into the jail.
@@ -94,6 +94,10 @@ fn assert_is_jailed(stage: &mut Stage, role: &str, user: &str, rights: [&str; 2]
         assert_eq!(field(name), rights, "{role} {name}");
     }
     assert_eq!(field("NoNewPrivs"), "1", "{role}");
+    let counted = stage.node.ok(&format!("cat /proc/{pid}/stat")).unwrap();
+    // Behind the name in brackets, `nice` is the 17th (proc_pid_stat(5)).
+    let (_, counted) = counted.rsplit_once(')').unwrap();
+    assert_eq!(counted.split_whitespace().nth(16), Some(nice), "{role}");
 }
 
 /// Through GRE in ESP (RFC 4303), whose keys charon makes.
@@ -111,9 +115,7 @@ fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_co
     world.up(0);
     world.calls();
     for (role, user, rights, nice) in ROWS {
-        assert_is_jailed(&mut world.stage, role, user, rights);
-        let look = format!("cut -d' ' -f19 /proc/{}/stat", world.stage.pid_of(role));
-        assert_eq!(world.stage.node.ok(&look).unwrap().trim(), nice, "{role}");
+        assert_is_jailed(&mut world.stage, role, user, rights, nice);
     }
     for role in ["netcfg", "charon"] {
         let (before, log) = (world.stage.pid_of(role), world.stage.log().len());
@@ -130,9 +132,7 @@ fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_co
         world.calls();
     }
     for (role, user, rights, nice) in ROWS {
-        assert_is_jailed(&mut world.stage, role, user, rights);
-        let look = format!("cut -d' ' -f19 /proc/{}/stat", world.stage.pid_of(role));
-        assert_eq!(world.stage.node.ok(&look).unwrap().trim(), nice, "{role}");
+        assert_is_jailed(&mut world.stage, role, user, rights, nice);
     }
     let log = world.stage.log();
     assert_eq!(log.matches("SIGSYS").count(), 2, "{log}");

@@ -112,6 +112,29 @@ fn a_node_that_ends_again_and_again_is_named() {
     fs::remove_dir_all(&node.folder).unwrap();
 }
 
+#[test]
+fn a_network_card_that_is_not_there_is_named_and_after_90_s_the_boot_has_failed() {
+    let name = "a_network_card_that_is_not_there_is_named_and_after_90_s_the_boot_has_failed";
+    let Some(node) = Node::for_long_test(name) else {
+        return;
+    };
+    let file = node.folder.join("config.toml");
+    fs::write(&file, include_str!("../fence/vlans.toml")).unwrap();
+    let booted = node.start_with(Loader::Bios, |plan| {
+        let given = format!("name=opt/sbc/config.toml,file={}", file.display());
+        plan.words(["-fw_cfg", &given]);
+    });
+    booted.says("no network yet: SBC-3019: ").unwrap();
+    booted.says("New password: ").unwrap();
+    booted.says("SBC-FAILED stage=node code=SBC-2108").unwrap();
+    let text = booted.machine.console();
+    println!("{text}");
+    assert!(text.contains("eth0"), "{text}");
+    assert_eq!(text.matches("SBC-FAILED").count(), 1, "{text}");
+    assert!(!text.contains("SBC-READY"), "{text}");
+    fs::remove_dir_all(&node.folder).unwrap();
+}
+
 /// An image whose own files are in the way of what a boot lays there.
 #[test]
 fn a_root_that_cannot_be_set_up_is_named() {

@@ -181,6 +181,7 @@ register! {
     NODE_ENDS 2105 "SBC-2105" Error "the node ends again and again";
     NO_NODE 2106 "SBC-2106" Error "no node is running";
     UNSEALED 2107 "SBC-2107" Error "the kernel cannot be sealed";
+    UNREADY 2108 "SBC-2108" Error "the node is not ready in time";
     NO_UPDATE 2110 "SBC-2110" Error "no volume brings an update";
     NO_BUNDLE 2111 "SBC-2111" Error "the file is no bundle of ours";
     UNSIGNED 2112 "SBC-2112" Error "no key of this image has signed the bundle";

@@ -57,6 +57,9 @@ struct Supervisor {
 /// What is said once all roles are ready.
 pub const READY: &str = "ready";
 
+/// What is said, with the reason behind it, when the network cannot be made yet.
+pub const UNREADY: &str = "unready ";
+
 /// What is said again and again on an appliance, to whoever watches this process.
 pub const ALIVE: &str = "alive";
 

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::charon::Charon;
 use super::child::Letter;
 use super::configuration::{BACK_AGAIN, Pending, checked};
-use super::{Listeners, Role, STATE, Settings, Supervisor, sealed};
+use super::{Listeners, Role, STATE, Settings, Supervisor, UNREADY, sealed};
 use crate::ipc::{DESCRIPTORS_MAX, ListenerName, Network, Standing, ToChild, Unfit};
 use crate::jail;
 use crate::listen;
@@ -241,7 +241,14 @@ impl Supervisor {
         });
         match (pending, unfit) {
             (None, None) if id == ANEW => self.stands_anew(opened),
-            // It was said by who failed, and is tried again there.
+            // Who failed tries again.
+            (None, Some((code, why))) if id == ANEW => {
+                let why: String = why
+                    .chars()
+                    .map(|one| if one.is_control() { ' ' } else { one })
+                    .collect();
+                super::say(&format!("{UNREADY}{code}: {why}"));
+            }
             (None, _) => {}
             (Some((_, pending)), Some(why)) => self.undone(&pending, why),
             (Some((_, pending)), None) => {

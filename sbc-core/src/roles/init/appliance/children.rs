@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 
-use super::super::{ALIVE, READY, whole};
+use super::super::{ALIVE, READY, UNREADY, whole};
 use super::data::{self, Configuration};
 use super::watchdog::{Health, Watchdog};
 use super::{Machine, port, words};
@@ -59,6 +59,8 @@ struct Keeper {
     ends: u32,
     /// Of each child, how often it was ended at its ceiling.
     ceilings: [Ends; 4],
+    /// Why the network could not be made when it was tried last.
+    unready: String,
     /// Lines of the node: it says when all its roles are ready.
     said: mpsc::Sender<String>,
 }
@@ -94,6 +96,7 @@ async fn keep(
         watchdog: Watchdog::start(),
         heard: Instant::now(),
         ends: 0,
+        unready: String::new(),
         ceilings: ["node", "login", "port", "firmware"].map(Ends::of),
         said,
     };
@@ -222,6 +225,13 @@ impl Keeper {
     fn hear(&mut self, line: &str) -> Option<Ending> {
         self.heard = Instant::now();
         if line == ALIVE {
+            return None;
+        }
+        if let Some(why) = line.strip_prefix(UNREADY) {
+            if why != self.unready {
+                words::say(&format!("no network yet: {why}"));
+                why.clone_into(&mut self.unready);
+            }
             return None;
         }
         if line == READY {

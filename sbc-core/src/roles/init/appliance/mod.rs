@@ -52,6 +52,10 @@ const TRIAL: Duration = Duration::from_secs(90);
 const ENDS_WITHIN: Duration = Duration::from_secs(20);
 /// READY was said.
 static IS_READY: AtomicBool = AtomicBool::new(false);
+/// READY or FAILED was said: the last word on this boot.
+static IS_SETTLED: AtomicBool = AtomicBool::new(false);
+/// It was said because time was over.
+static IS_LATE: AtomicBool = AtomicBool::new(false);
 /// The kernel's settings that hold from the first moment: no dumps, no
 /// forwarding, no addresses of its own on links nobody configured.
 const SETTINGS: [(&str, &str); 13] = [
@@ -143,8 +147,6 @@ pub struct Machine {
     keeps: bool,
     /// This slot has one boot to become ready.
     trial: Option<Trial>,
-    /// The last word on this boot was said.
-    is_settled: bool,
 }
 
 impl Machine {
@@ -160,14 +162,17 @@ impl Machine {
 
     fn failed(&mut self, stage: &str, code: &str, why: &str) {
         words::failed(stage, code, why);
-        self.is_settled = true;
+        IS_SETTLED.store(true, Ordering::SeqCst);
     }
 
     /// Says, once, that the node is ready, and tells the boot loaders that its slot
     /// is good. Returns whether it is: a slot on trial must have come to what ran
     /// before.
     fn ready(&mut self) -> bool {
-        if std::mem::replace(&mut self.is_settled, true) {
+        if IS_SETTLED.swap(true, Ordering::SeqCst) {
+            if IS_LATE.swap(false, Ordering::SeqCst) {
+                words::say("the node is ready after all");
+            }
             return true;
         }
         let kept = data::kept(self.state());
@@ -204,7 +209,6 @@ fn start() -> Ending {
         slot: data::slot_letter(),
         keeps: false,
         trial: None,
-        is_settled: false,
     };
     let keys = Keys::listen();
     let slot = machine.slot.to_ascii_uppercase();
@@ -262,7 +266,8 @@ fn gives_up(letter: char, why: &str) -> bool {
     true
 }
 
-/// Waits until a trial's time is over, and ends the machine if it was not ready.
+/// Waits until a trial's time is over. If it was not ready, the machine is ended;
+/// without a trial it stays, and what it waits for is said.
 fn guard(letter: char) {
     let left = TRIAL.as_secs_f64() - words::seconds();
     std::thread::sleep(Duration::from_secs_f64(left.max(0.0)));
@@ -276,6 +281,10 @@ fn guard(letter: char) {
         std::thread::sleep(ENDS_WITHIN);
         rustix::fs::sync();
         let _refused = reboot(RebootCommand::Restart);
+    }
+    if !IS_SETTLED.swap(true, Ordering::SeqCst) {
+        IS_LATE.store(true, Ordering::SeqCst);
+        words::failed("node", "SBC-2108", &why);
     }
 }
 

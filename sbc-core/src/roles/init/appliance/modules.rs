@@ -82,12 +82,17 @@ impl Modules {
         let (file, before) = self.loads.get(name).ok_or_else(absent)?;
         for one in before {
             let (file, _) = self.loads.get(one).ok_or_else(absent)?;
-            self.put(file)?;
+            self.put(one, file)?;
         }
-        self.put(file)
+        self.put(name, file)
     }
 
-    fn put(&self, file: &str) -> io::Result<()> {
+    /// The kernel unpacks a module and proves its signature before it finds that it
+    /// has it already: what it has is not given to it again.
+    fn put(&self, name: &str, file: &str) -> io::Result<()> {
+        if is_loaded(name) {
+            return Ok(());
+        }
         let opened = File::open(Path::new(&self.folder).join(file))?;
         let flags = if file.ends_with(".ko") { 0 } else { COMPRESSED };
         match rustix::system::finit_module(&opened, c"", flags) {
@@ -112,6 +117,13 @@ impl Modules {
         }
         asked
     }
+}
+
+/// Returns whether the kernel has the module, and is done with it.
+#[must_use]
+pub fn is_loaded(name: &str) -> bool {
+    let state = Path::new("/sys/module").join(name).join("initstate");
+    fs::read_to_string(state).is_ok_and(|state| state.trim_end() == "live")
 }
 
 /// Returns the aliases of all devices.

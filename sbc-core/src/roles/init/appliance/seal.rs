@@ -9,7 +9,7 @@ use super::modules::Modules;
 use super::words;
 
 /// What the kernel asks for, or a volume needs, long after the boot.
-const LATER: [(&str, &str); 26] = [
+const LATER: [(&str, &str); 20] = [
     ("8021q", "a commit brings the first VLAN"),
     ("ip_gre", "a commit brings the first tunnel"),
     ("xfrm_user", "charon tells the kernel its associations"),
@@ -25,20 +25,28 @@ const LATER: [(&str, &str); 26] = [
     ("nft_log", "rules that tell"),
     ("sch_htb", "a shaper"),
     ("sch_fq_codel", "a shaper's queues"),
-    ("usb_storage", "a stick with an update or a configuration"),
-    ("uas", "the same for newer sticks"),
-    ("sd_mod", "the disk that a stick is"),
-    ("xhci_pci", "the ports that sticks are plugged into"),
-    (
-        "virtio_blk",
-        "a disk given to a virtual machine while it runs",
-    ),
-    ("virtio_scsi", "the same for another kind of disk"),
     ("vfat", "the files of a volume"),
     ("nls_ascii", "names of files"),
     ("nls_cp437", "the same, short ones"),
     ("nls_utf8", "the same, of other volumes"),
     ("ext4", "the data partition"),
+];
+
+/// What may be plugged in later, where its bus is: the module of the bus, which its
+/// controller has loaded by now, the module, and the reason.
+const PLUGGED: [(&str, &str, &str); 4] = [
+    (
+        "usbcore",
+        "usb_storage",
+        "a stick with an update or a configuration",
+    ),
+    ("usbcore", "uas", "the same for newer sticks"),
+    ("scsi_mod", "sd_mod", "the disk that a stick is"),
+    (
+        "virtio_pci",
+        "virtio_blk",
+        "a disk given to a virtual machine while it runs",
+    ),
 ];
 
 /// Instructions of some processors: others go without.
@@ -56,11 +64,11 @@ pub fn close(modules: &Modules) -> io::Result<()> {
         let _another_processor = modules.load(name);
     }
     for (name, reason) in LATER {
-        match modules.load(name) {
-            Ok(()) => {}
-            // It is built into this kernel.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => words::say(&format!("{error}; missing until the next boot: {reason}")),
+        load(modules, name, reason);
+    }
+    for (bus, name, reason) in PLUGGED {
+        if super::modules::is_loaded(bus) {
+            load(modules, name, reason);
         }
     }
     for switch in SWITCHES {
@@ -68,6 +76,15 @@ pub fn close(modules: &Modules) -> io::Result<()> {
     }
     words::say("sealed: the kernel takes no module and no other kernel");
     Ok(())
+}
+
+fn load(modules: &Modules, name: &str, reason: &str) {
+    match modules.load(name) {
+        Ok(()) => {}
+        // It is built into this kernel.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => words::say(&format!("{error}; missing until the next boot: {reason}")),
+    }
 }
 
 /// Returns whether the kernel takes no module any more.
@@ -112,8 +129,10 @@ mod tests {
 
     #[test]
     fn every_module_for_later_has_its_reason_and_is_named_once() {
-        let names: std::collections::BTreeSet<_> = LATER.iter().map(|(name, _)| name).collect();
-        assert_eq!(names.len(), LATER.len());
-        assert!(LATER.iter().all(|(_, reason)| !reason.is_empty()));
+        let plugged = PLUGGED.iter().map(|(_, name, reason)| (*name, *reason));
+        let rows: Vec<_> = LATER.into_iter().chain(plugged).collect();
+        let names: std::collections::BTreeSet<_> = rows.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), rows.len());
+        assert!(rows.iter().all(|(_, reason)| !reason.is_empty()));
     }
 }
