@@ -15,11 +15,14 @@ use tokio::sync::mpsc;
 use super::super::{ALIVE, READY, UNREADY, whole};
 use super::data::{self, Configuration};
 use super::watchdog::{Health, Watchdog};
-use super::{Machine, port, words};
+use super::{Machine, port, seal, words};
 use crate::ipc::Ending;
 use crate::jail;
 use crate::jail::ceilings::Ends;
 
+/// The login and the seal wait for the node this long: what starts beside it on one
+/// slow processor makes it late.
+const NODE_FIRST: Duration = Duration::from_secs(8);
 /// A node that was asked to stop has this long.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
 /// A child that ended is started again after this pause.
@@ -57,6 +60,10 @@ struct Keeper {
     /// When the node was started, or said something last.
     heard: Instant,
     ends: u32,
+    /// People may come in, and the kernel is being sealed.
+    is_open: bool,
+    /// Why the kernel could not be sealed.
+    unsealed: mpsc::Sender<io::Error>,
     /// Of each child, how often it was ended at its ceiling.
     ceilings: [Ends; 4],
     /// Why the network could not be made when it was tried last.
@@ -85,6 +92,7 @@ async fn keep(
     manner: Manner,
 ) -> io::Result<Ending> {
     let (said, mut lines) = mpsc::channel(16);
+    let (unsealed, mut seal) = mpsc::channel(1);
     let mut keeper = Keeper {
         machine,
         given,
@@ -96,6 +104,8 @@ async fn keep(
         watchdog: Watchdog::start(),
         heard: Instant::now(),
         ends: 0,
+        is_open: false,
+        unsealed,
         unready: String::new(),
         ceilings: ["node", "login", "port", "firmware"].map(Ends::of),
         said,
@@ -106,8 +116,13 @@ async fn keep(
     let mut restart = signal(SignalKind::interrupt())?;
     let mut off = signal(SignalKind::user_defined2())?;
     let mut feed = tokio::time::interval(FEED_EVERY);
+    if manner != Manner::Whole {
+        keeper.open();
+    }
     keeper.start_doors();
     keeper.start_node();
+    let opens = tokio::time::sleep(NODE_FIRST);
+    tokio::pin!(opens);
     loop {
         tokio::select! {
             _ = restart.recv() => return Ok(Ending::Restart),
@@ -125,13 +140,58 @@ async fn keep(
                 }
             }
             _ = feed.tick() => keeper.feed(),
+            () = &mut opens, if !keeper.is_open => keeper.open(),
+            Some(error) = seal.recv() => {
+                if keeper.stays_open(&error) {
+                    return Ok(Ending::Restart);
+                }
+            }
         }
     }
 }
 
 impl Keeper {
-    /// Starts the login for people, and the port for programs if there is one.
+    /// Lets people in, and has the kernel sealed.
+    fn open(&mut self) {
+        if std::mem::replace(&mut self.is_open, true) {
+            return;
+        }
+        self.start_doors();
+        let unsealed = self.unsealed.clone();
+        std::thread::spawn(move || {
+            if let Err(error) = seal::close() {
+                let _gone = unsealed.blocking_send(error);
+            }
+        });
+    }
+
+    /// The kernel takes modules for ever: no configuration is in force any more.
+    /// Returns whether the other slot is next.
+    fn stays_open(&mut self, error: &io::Error) -> bool {
+        let why = error.to_string();
+        self.machine.failed("seal", "SBC-2107", &why);
+        if super::gives_up(self.machine.slot, &why) {
+            return true;
+        }
+        if self.manner == Manner::Whole {
+            self.manner = Manner::Closed;
+            if let Some(node) = &mut self.node {
+                let _gone_already = node.kill();
+            }
+        }
+        false
+    }
+
+    /// Starts the port for programs, if there is one: it tells how the boot goes. The
+    /// login for people waits until it is open.
     fn start_doors(&mut self) {
+        if self.port.is_none() && port::device().is_some() {
+            let started = Command::new(PROGRAM).args(["role", "port"]).spawn();
+            self.port = told("the port for programs", started);
+        }
+        if !self.is_open {
+            return;
+        }
         if self.login.is_none() {
             // A machine without a serial port says so at each start.
             let _no_line = jail::give_to_logins(Path::new(LINE));
@@ -141,10 +201,6 @@ impl Keeper {
                 .spawn();
             self.login = told("the console login", started);
             words::share();
-        }
-        if self.port.is_none() && port::device().is_some() {
-            let started = Command::new(PROGRAM).args(["role", "port"]).spawn();
-            self.port = told("the port for programs", started);
         }
         if self.firmware.is_none() {
             let started = Command::new(PROGRAM).args(["role", "firmware"]).spawn();
@@ -239,6 +295,7 @@ impl Keeper {
             if !self.machine.ready() {
                 return Some(Ending::Restart);
             }
+            self.open();
         }
         [Ending::Restart, Ending::PowerOff]
             .into_iter()

@@ -328,7 +328,7 @@ fn open(modules: &Modules, mut machine: Machine, keys: Option<Keys>) -> Ending {
     words::say(&format!("network cards {}", fence::links_there()));
     machine.trial = trial(machine.slot);
     machine.keeps = keeps(keys);
-    if let Err(error) = seal::close(modules) {
+    if let Err(error) = seal::begin() {
         let why = error.to_string();
         return stay(machine, "seal", "SBC-2107", &why, Manner::Closed);
     }

@@ -1,6 +1,6 @@
 //! The names of modules that the product can need after its boot come in and are
 //! loaded; from there on the kernel takes no module and no other kernel, whoever
-//! asks for it. It comes before the node is started, and so before any frame.
+//! asks for it. It comes as soon as the node is ready, or has had its time to be.
 
 use std::fs;
 use std::io;
@@ -53,13 +53,27 @@ const PLUGGED: [(&str, &str, &str); 4] = [
 const FASTER: [&str; 2] = ["aesni_intel", "ghash_clmulni_intel"];
 
 /// What is written 1 and then cannot be written 0 again.
-const SWITCHES: [&str; 2] = ["kernel/kexec_load_disabled", "kernel/modules_disabled"];
+const NO_KERNEL: &str = "/proc/sys/kernel/kexec_load_disabled";
+const NO_MODULE: &str = "/proc/sys/kernel/modules_disabled";
+/// What is in no hurry.
+const LAST: i32 = 19;
 
-/// Loads what can be needed later, and seals the kernel.
+/// Lets the kernel take no other kernel any more.
 ///
 /// # Errors
-/// When a switch does not read back as 1.
-pub fn close(modules: &Modules) -> io::Result<()> {
+/// When its switch does not read back as 1.
+pub fn begin() -> io::Result<()> {
+    turn(NO_KERNEL)
+}
+
+/// Loads what can be needed later, and seals the kernel. Whoever has something to do
+/// goes before this thread.
+///
+/// # Errors
+/// When there is no table of modules, or the switch does not read back as 1.
+pub fn close() -> io::Result<()> {
+    let _goes_on_anyway = rustix::process::setpriority_process(None, LAST);
+    let modules = &Modules::read()?;
     for name in FASTER {
         let _another_processor = modules.load(name);
     }
@@ -71,10 +85,8 @@ pub fn close(modules: &Modules) -> io::Result<()> {
             load(modules, name, reason);
         }
     }
-    for switch in SWITCHES {
-        turn(&format!("/proc/sys/{switch}"))?;
-    }
-    words::say("sealed: the kernel takes no module and no other kernel");
+    turn(NO_MODULE)?;
+    words::note("sealed: the kernel takes no module and no other kernel");
     Ok(())
 }
 
@@ -90,8 +102,7 @@ fn load(modules: &Modules, name: &str, reason: &str) {
 /// Returns whether the kernel takes no module any more.
 #[must_use]
 pub fn is_closed() -> bool {
-    let [.., modules] = SWITCHES;
-    is_one(&format!("/proc/sys/{modules}"))
+    is_one(NO_MODULE)
 }
 
 /// Writes 1, and reads it back.
