@@ -2,6 +2,7 @@
 //! routes, rules and tunnels are applied, read back, kept or undone.
 
 pub mod apply;
+pub mod certificate;
 pub mod error;
 pub mod guard;
 pub mod listen;

@@ -53,7 +53,7 @@ const ROOMS: [(&str, &str, &[&str]); 10] = [
 
 /// Crates from outside that have one home, and why. A name ending in `-` or
 /// `_` stands for all that begin so. The lab may know all of them.
-const HOMES: [(&str, &[&str], &str); 11] = [
+const HOMES: [(&str, &[&str], &str); 12] = [
     (
         "rsip",
         &["sbc-sip"],
@@ -96,6 +96,11 @@ const HOMES: [(&str, &[&str], &str); 11] = [
     ),
     ("rsvici", &["sbc-netcfg"], "one process speaks to charon"),
     ("vici-", &["sbc-netcfg"], "one process speaks to charon"),
+    (
+        "ring",
+        &["sbc-netcfg"],
+        "keys are made, and signatures held against them, where certificates are read",
+    ),
     (
         "x509-cert",
         &["sbc-netcfg"],

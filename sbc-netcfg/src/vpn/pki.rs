@@ -10,10 +10,10 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 
 /// Certificates of one file: a chain has three or four.
-const CERTIFICATES_MAX: usize = 8;
+pub(crate) const CERTIFICATES_MAX: usize = 8;
 
-const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
-const END: &str = "-----END CERTIFICATE-----";
+pub(crate) const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
+pub(crate) const END: &str = "-----END CERTIFICATE-----";
 
 /// Why certificates cannot be used.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -128,7 +128,7 @@ fn read(file: &str, octets: &[u8]) -> Result<Vec<Read>, Unusable> {
     Ok(found)
 }
 
-fn begins(certificate: &Certificate) -> Duration {
+pub(crate) fn begins(certificate: &Certificate) -> Duration {
     certificate
         .tbs_certificate
         .validity
@@ -136,7 +136,7 @@ fn begins(certificate: &Certificate) -> Duration {
         .to_unix_duration()
 }
 
-fn ends(certificate: &Certificate) -> Duration {
+pub(crate) fn ends(certificate: &Certificate) -> Duration {
     certificate
         .tbs_certificate
         .validity
@@ -170,7 +170,7 @@ pub fn date(since: Duration) -> String {
 }
 
 /// RFC 5280 §4.2.1.9: who says so of itself may sign.
-fn may_sign(certificate: &Certificate) -> bool {
+pub(crate) fn may_sign(certificate: &Certificate) -> bool {
     let found = certificate.tbs_certificate.get::<BasicConstraints>();
     matches!(found, Ok(Some((_, BasicConstraints { ca: true, .. }))))
 }
