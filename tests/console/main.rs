@@ -6,6 +6,7 @@
     reason = "tests may say what they mean"
 )]
 
+mod certificates;
 mod closely;
 mod codes;
 mod hostile;

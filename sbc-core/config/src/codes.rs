@@ -203,6 +203,8 @@ register! {
     COLLECTOR_AWAY 2220 "SBC-2220" Error "a collector of the log is not reached";
     COLLECTOR_UNKNOWN 2221 "SBC-2221" Error "a collector of the log is not who it must be";
     COLLECTOR_TRUST 2222 "SBC-2222" Error "the trust of a collector cannot be used";
+    CERTIFICATE_CHAIN 2209 "SBC-2209" Error "certificates do not sign each other in this order";
+    CERTIFICATE_USE 2210 "SBC-2210" Error "a certificate is for another use";
     NO_OPERATION 3001 "SBC-3001" Error "no such operation";
     ARGUMENT 3002 "SBC-3002" Error "an argument is missing or wrong";
     NOT_FOUND 3003 "SBC-3003" Error "nothing of that name is there";

@@ -5,6 +5,7 @@ use sbc_config::edit::{Document, EditError};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use super::certificate;
 use super::configure::{self, CONFIRM_MAX, Candidate, Wish};
 use super::echo::COUNT;
 use super::editor::help_for;
@@ -73,6 +74,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::SecretSet => secret(session, words),
         Here::SecretPassphrase => passphrase(session),
         Here::SecretUnlock => unlock(session),
+        Here::CertificateRequest(operation) => certificate::request(session, operation, words),
+        Here::CertificateImport(operation) => certificate::import(session, operation, words),
         Here::UserPassword => password(session, words),
         Here::SetPaging => {
             session.paging = flag(words, "on");

@@ -24,6 +24,10 @@ pub enum Here {
     SecretSet,
     SecretPassphrase,
     SecretUnlock,
+    /// Asks the operation for a request.
+    CertificateRequest(&'static str),
+    /// Pastes into the operation.
+    CertificateImport(&'static str),
     UserPassword,
     SetPaging,
     SetWidth,

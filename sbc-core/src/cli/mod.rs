@@ -6,6 +6,7 @@ mod ask;
 mod banner;
 mod breaks;
 pub mod capture;
+mod certificate;
 mod configure;
 mod dashboard;
 mod deeds;

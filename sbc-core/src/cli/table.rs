@@ -461,6 +461,38 @@ pub fn secrets(value: &Value) -> String {
     out
 }
 
+/// Returns `show certificates`.
+pub fn certificates(value: &Value) -> String {
+    let mut out = String::from("CERTIFICATE                      KIND   STATE        TUNNELS\n");
+    for row in value.as_array().into_iter().flatten() {
+        let (name, kind) = (short(&text(row, "name"), 32), text(row, "kind"));
+        let all = row.get("tunnels").and_then(Value::as_array);
+        let all = all.into_iter().flatten().filter_map(Value::as_str);
+        let used = short(&all.collect::<Vec<_>>().join(" "), 26);
+        let line = format!("{name:<32} {kind:<6} {:<12} {used}", text(row, "state"));
+        let _infallible = writeln!(out, "{}", line.trim_end());
+        out.push_str(&certificates_of(row));
+        if row["waits"] == true {
+            out.push_str("  a request waits for its certificate\n");
+        }
+    }
+    out
+}
+
+/// Returns a few lines for each certificate of an answer.
+pub(super) fn certificates_of(value: &Value) -> String {
+    let mut out = String::new();
+    let all = value.get("certificates").and_then(Value::as_array);
+    for one in all.into_iter().flatten() {
+        let day = super::certificate::day(number(one, "until"));
+        let (subject, issuer) = (text(one, "subject"), text(one, "issuer"));
+        let _infallible = writeln!(out, "  {day}  {}", short(&subject, 66));
+        let _infallible = writeln!(out, "    signed by {}", short(&issuer, 66));
+        let _infallible = writeln!(out, "    SHA-256 {}", short(&text(one, "sha256"), 64));
+    }
+    out
+}
+
 /// Returns the messages of a call as a capture file, in base64 between two lines
 /// that say what it is.
 pub fn pcapng(value: &Value) -> String {

@@ -296,9 +296,7 @@ pub fn paste(what: &str, most: u64) -> io::Result<String> {
         }
         octets.push(if byte == b'\r' { b'\n' } else { byte });
         if octets.len() as u64 > most {
-            return Err(io::Error::other(
-                "that is more than a configuration may have",
-            ));
+            return Err(io::Error::other(format!("more than {most} octets")));
         }
     }
     String::from_utf8(octets).map_err(|_| io::Error::other("that is no UTF-8"))

@@ -221,6 +221,8 @@ pub enum ConfigOrder {
     Revision(u32),
     /// The machine is to start again, or to be switched off.
     Machine(Ending),
+    /// The tunnels take the store's secrets and certificates anew.
+    Anew,
 }
 
 /// What is to become of the machine, where it is the node's.

@@ -41,7 +41,11 @@ impl About {
             from: begins(certificate),
             until: ends(certificate),
             hash: hash.collect(),
-            public: own.subject_public_key_info.subject_public_key.raw_bytes().to_vec(),
+            public: own
+                .subject_public_key_info
+                .subject_public_key
+                .raw_bytes()
+                .to_vec(),
         }
     }
 }

@@ -107,7 +107,10 @@ pub fn authorities(text: &str, now: Duration) -> Result<Arrived, Vec<Fault>> {
         }
         let own = one.about.subject == one.about.issuer;
         if own && signed(&one.certificate, &one.certificate) == Signed::No {
-            faults.push(fault(CHAIN, format!("{one} did not sign itself, as it says")));
+            faults.push(fault(
+                CHAIN,
+                format!("{one} did not sign itself, as it says"),
+            ));
         }
     }
     arrived(&read, 0, faults)

@@ -145,5 +145,7 @@ fn general(name: &str) -> Result<GeneralName, NoRequest> {
     if name.len() > HOST_MAX || number || !name.split('.').all(label) {
         return Err(bad());
     }
-    Ia5String::new(name).map(GeneralName::DnsName).map_err(|_| bad())
+    Ia5String::new(name)
+        .map(GeneralName::DnsName)
+        .map_err(|_| bad())
 }

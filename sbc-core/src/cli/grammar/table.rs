@@ -9,7 +9,8 @@ use super::Mode::Operational;
 use super::Role::{Admin, Monitor, Operator};
 use super::Row;
 use super::forms::{
-    BANDWIDTH, CALLS, DONE, INTERFACES, ISOLATION, LADDER, LIVE, PEERS, REVISIONS, TUNNELS, row,
+    BANDWIDTH, CALLS, CERTIFICATES, DONE, INTERFACES, ISOLATION, LADDER, LIVE, PEERS, REVISIONS,
+    TUNNELS, row,
 };
 
 const fn see(syntax: &'static str, act: Act, form: &'static str, help: &'static str) -> Row {
@@ -271,6 +272,12 @@ pub(super) const ROWS: &[Row] = &[
         REVISIONS,
         "the revisions that are kept",
     ),
+    see(
+        "show certificates",
+        Ask("certificates.list", views::certificates),
+        CERTIFICATES,
+        "certificates and authorities: who signed, until when, what waits",
+    ),
     own(
         "show secrets",
         Ask("secrets.list", views::secrets),
@@ -470,11 +477,25 @@ pub(super) const ROWS: &[Row] = &[
         Here::UserPassword,
         "set the password of a user",
     ),
-    own(
-        "request certificate (new-csr|import|renew)",
-        Later,
-        "",
-        "our certificates",
+    does(
+        "request certificate new-csr CERTIFICATE [subject SUBJECT] [names NAMES...]",
+        Here::CertificateRequest("certificates.request"),
+        "make a key here, and show a request for its certificate to copy",
+    ),
+    does(
+        "request certificate renew CERTIFICATE",
+        Here::CertificateRequest("certificates.renew"),
+        "the same with the names of the one in use, which stays until the import",
+    ),
+    does(
+        "request certificate import CERTIFICATE",
+        Here::CertificateImport("certificates.import"),
+        "paste what an authority made of a request, and those that sign it",
+    ),
+    does(
+        "request trust import TRUST",
+        Here::CertificateImport("certificates.trust"),
+        "paste the certificates of an authority",
     ),
     does(
         "request image (verify|activate VERSION|rollback)",

@@ -64,7 +64,9 @@ fn document(room: &Room) -> Document {
 
 fn is_name(name: &str) -> Result<(), Refusal> {
     let why = "a certificate has a name as in the file: node, corp-ca";
-    Name::new(name).map(|_| ()).ok_or_else(|| no("SBC-3002", why))
+    Name::new(name)
+        .map(|_| ())
+        .ok_or_else(|| no("SBC-3002", why))
 }
 
 /// Returns where the live configuration keeps a certificate, or will.
@@ -190,7 +192,9 @@ pub async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     let public: Vec<Vec<u8>> = keys.iter().map(|(_, public)| public.clone()).collect();
     let arrived = certificate::own(pem, &public, since_1970());
     let arrived = arrived.map_err(|faults| refused(&faults))?;
-    let fresh = keys.get(arrived.key).is_some_and(|(secret, _)| **secret == waiting);
+    let fresh = keys
+        .get(arrived.key)
+        .is_some_and(|(secret, _)| **secret == waiting);
     let import = Import {
         file: place.chain.clone(),
         pem: arrived.pem.clone(),
@@ -381,7 +385,9 @@ fn own_row(room: &Room, document: &Document, place: &Place) -> Value {
     row["waits"] = json!(room.secrets.get(&place.waiting()).is_some());
     let held = held(room, &place.chain).into_iter().next();
     let key = room.secrets.get(&place.key);
-    let public = key.as_ref().map(|key| certificate::public_of(key.as_bytes()));
+    let public = key
+        .as_ref()
+        .map(|key| certificate::public_of(key.as_bytes()));
     match (held, public) {
         (Some(_), None) => row["state"] = json!("no key"),
         (Some(held), Some(Some(public))) if held.public != public => {

@@ -7,6 +7,7 @@ mod audit;
 mod backups;
 mod caller;
 mod captures;
+mod certificates;
 mod ended;
 mod expiry;
 mod history;
@@ -90,6 +91,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         "-",
         &format!("console starts, revision {}", room.revision.get()),
     );
+    certificates::finish(&room);
     tokio::task::spawn_local(watch(Rc::clone(&room)));
     room.control.get_ref().send(&FromChild::Ready, &[])?;
     obey(&room).await

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::room::Room;
-use super::{audit, captures, history, login};
+use super::{audit, captures, certificates, history, login};
 use crate::ipc::{ConfigOrder, Ending, FromChild};
 
 /// An answer, or a code and a sentence.
@@ -20,7 +20,7 @@ pub type Answered = Result<Value, (String, String)>;
 const PAGE: usize = 32 * 1024;
 
 /// Operations without a command of their own, and who may ask for them.
-const OTHERS: [(&str, Role); 21] = [
+const OTHERS: [(&str, Role); 25] = [
     ("machine.restart", Role::Admin),
     ("machine.off", Role::Admin),
     ("config.live", Role::Monitor),
@@ -39,13 +39,17 @@ const OTHERS: [(&str, Role); 21] = [
     ("backup.restore", Role::Admin),
     ("secrets.passphrase", Role::Admin),
     ("secrets.unlock", Role::Admin),
+    ("certificates.request", Role::Admin),
+    ("certificates.renew", Role::Admin),
+    ("certificates.import", Role::Admin),
+    ("certificates.trust", Role::Admin),
     ("users.password", Role::Admin),
     ("held.list", Role::Monitor),
     ("machine.note", Role::Admin),
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 26] = [
+const AUDITED: [&str; 30] = [
     "machine.restart",
     "machine.off",
     "calls.clear",
@@ -69,6 +73,10 @@ const AUDITED: [&str; 26] = [
     "backup.restore",
     "secrets.passphrase",
     "secrets.unlock",
+    "certificates.request",
+    "certificates.renew",
+    "certificates.import",
+    "certificates.trust",
     "users.password",
     "support.bundle",
     "machine.note",
@@ -121,7 +129,7 @@ pub async fn answer(
 fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) -> String {
     let mut what = operation.to_owned();
     for (name, value) in arguments {
-        let hidden = ["value", "password", "passphrase", "toml"].contains(&name.as_str());
+        let hidden = ["value", "password", "passphrase", "toml", "pem"].contains(&name.as_str());
         if name == "number" {
             let number = value.as_str().unwrap_or_default();
             what.push_str(&format!(" number={}", sbc_call::story::masked(number)));
@@ -207,7 +215,16 @@ async fn act(
         "log.list" => Ok(room.log.list(arguments)),
         "syslog.list" => Ok(room.syslog.list()),
         "secrets.list" => Ok(room.secrets.list()),
-        "secrets.set" => done(room.secrets.set(text("secret"), text("value")), "kept"),
+        "secrets.set" => {
+            let set = done(room.secrets.set(text("secret"), text("value")), "kept")?;
+            certificates::secret_set(room, text("secret")).await;
+            Ok(set)
+        }
+        "certificates.list" => certificates::list(room),
+        "certificates.request" => certificates::request(room, arguments, false),
+        "certificates.renew" => certificates::request(room, arguments, true),
+        "certificates.import" => certificates::import(room, text("certificate"), text("pem")).await,
+        "certificates.trust" => certificates::trust(room, text("trust"), text("pem")).await,
         "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),
         "secrets.passphrase" => super::secrets::passphrase(room, text("passphrase")).await,
         "secrets.unlock" => super::secrets::unlock(room, text("passphrase")).await,

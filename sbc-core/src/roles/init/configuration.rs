@@ -118,6 +118,7 @@ impl Supervisor {
             ConfigOrder::GoBack(revision) => self.go_back_from(revision),
             ConfigOrder::Revisions => Ok(self.list()),
             ConfigOrder::Machine(ending) => self.end_machine(ending),
+            ConfigOrder::Anew => self.anew(),
             ConfigOrder::Revision(number) => match self.configured.revisions.text(number) {
                 Some(text) => Ok(json!({ "revision": number, "toml": text })),
                 None => Err(("SBC-3003", format!("revision {number} is not kept"))),

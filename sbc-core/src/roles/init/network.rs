@@ -11,11 +11,12 @@ use std::sync::Arc;
 use sbc_config::Node;
 use sbc_config::network::TunnelAuth;
 use sbc_netcfg::secrets::Store;
+use serde_json::json;
 use tokio::time::Instant;
 
 use super::charon::Charon;
 use super::child::Letter;
-use super::configuration::{BACK_AGAIN, Pending, checked};
+use super::configuration::{Answered, BACK_AGAIN, Pending, checked};
 use super::{Listeners, Role, STATE, Settings, Supervisor, UNREADY, sealed};
 use crate::ipc::{DESCRIPTORS_MAX, ListenerName, Network, Standing, ToChild, Unfit};
 use crate::jail;
@@ -156,6 +157,16 @@ impl Supervisor {
             let configuration = Arc::clone(&self.configuration);
             self.order_fit(ANEW, &node, configuration);
         }
+    }
+
+    /// Lets the tunnels take what the store holds.
+    pub fn anew(&mut self) -> Answered {
+        let busy = self.network.as_ref().map(Hand::is_busy);
+        if busy == Some(true) {
+            return Err(("SBC-3013", "another change is under way".to_owned()));
+        }
+        self.fit_anew();
+        Ok(json!({ "told": busy.is_some() }))
     }
 
     /// Orders the network that `text` asks for; `pending` is done when it is.
