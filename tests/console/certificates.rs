@@ -185,7 +185,7 @@ fn what_does_not_fit_is_refused_with_every_reason_and_nothing_changes() {
     let openssl = Openssl::at(&node);
     let request = requested(&node, "certificates.request");
     let good = openssl.signs(&request, "ca", 300, "");
-    let seen = openssl.run("x509 -noout -subject -nameopt RFC2253 -ext subjectAltName -in one.pem");
+    let seen = openssl.run("x509 -noout -subject -nameopt esc_2253,sep_comma_plus,dn_rev,sname -ext subjectAltName -in one.pem");
     assert!(seen.contains("CN=sbc.example,O=Lab\\, Inc.,C=DE"), "{seen}");
     assert!(
         seen.contains("DNS:sbc.example, IP Address:192.0.2.7"),
