@@ -5,9 +5,11 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use x509_cert::der::asn1::{BitString, Ia5String, OctetString};
+use x509_cert::der::asn1::{
+    Any, BitString, Ia5String, Ia5StringRef, OctetString, PrintableStringRef,
+};
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{Encode, EncodePem, pem::LineEnding};
+use x509_cert::der::{Encode, EncodePem, Tag, Tagged, pem::LineEnding};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{KeyUsage, KeyUsages, SubjectAltName};
@@ -85,10 +87,9 @@ impl Wish {
             return Err(bad());
         }
         let name = Name::from_str(&text).map_err(|_| bad())?;
-        let empty = name.0.iter().flat_map(|part| part.0.iter());
-        let empty = empty.into_iter().any(|one| one.value.value().is_empty());
-        let whole = name.to_der().is_ok() && !name.is_empty();
-        (whole && !empty).then_some(name).ok_or_else(bad)
+        let mut parts = name.0.iter().flat_map(|part| part.0.iter());
+        let fine = !name.is_empty() && parts.all(|one| holds(&one.value));
+        fine.then_some(name).ok_or_else(bad)
     }
 
     fn extensions(&self) -> Result<Vec<Extension>, NoRequest> {
@@ -104,6 +105,16 @@ impl Wish {
         all.push(extension(&usage, true)?);
         Ok(all)
     }
+}
+
+/// A country and a serial number know fewer letters than other parts of a subject.
+fn holds(value: &Any) -> bool {
+    let fits = match value.tag() {
+        Tag::PrintableString => PrintableStringRef::try_from(value).is_ok(),
+        Tag::Ia5String => Ia5StringRef::try_from(value).is_ok(),
+        _ => true,
+    };
+    fits && !value.value().is_empty()
 }
 
 /// Blanks behind a comma are no part of what follows; an escaped comma ends nothing.
