@@ -7,6 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::node::Node;
+use super::planted::found_below;
 use super::pty::Pty;
 
 /// Time for what should be at once, on a machine that does much else.
@@ -103,7 +104,7 @@ fn pastes(line: &mut Pty, command: &str, pem: &str, until: &str) -> String {
 
 #[test]
 fn a_request_of_the_console_is_signed_by_openssl_and_its_certificate_is_pasted() {
-    let node = Node::start("certificates", 70);
+    let node = Node::start("certificates", 80);
     let openssl = Openssl::at(&node);
     let told =
         node.answer("request certificate new-csr node subject CN=sbc.example names sbc.example");
@@ -181,7 +182,7 @@ fn a_request_of_the_console_is_signed_by_openssl_and_its_certificate_is_pasted()
 
 #[test]
 fn what_does_not_fit_is_refused_with_every_reason_and_nothing_changes() {
-    let node = Node::start("certificates-refused", 71);
+    let node = Node::start("certificates-refused", 81);
     let openssl = Openssl::at(&node);
     let request = requested(&node, "certificates.request");
     let good = openssl.signs(&request, "ca", 300, "");
@@ -229,7 +230,7 @@ fn what_does_not_fit_is_refused_with_every_reason_and_nothing_changes() {
 
 #[test]
 fn a_renewal_leaves_the_certificate_in_use_until_the_import_and_survives_a_cut_in_it() {
-    let node = Node::start("certificates-renewed", 72);
+    let node = Node::start("certificates-renewed", 82);
     let openssl = Openssl::at(&node);
     let none = serde_json::json!({"certificate": "node"});
     assert_eq!(
@@ -259,4 +260,53 @@ fn a_renewal_leaves_the_certificate_in_use_until_the_import_and_survives_a_cut_i
     assert_eq!(std::fs::read(&key).unwrap(), fresh);
     assert!(!waiting.exists());
     assert!(node.answer("show certificates").contains("fine"));
+}
+
+#[test]
+fn keys_of_certificates_are_sealed_and_an_import_waits_for_the_passphrase() {
+    let node = Node::start("certificates-sealed", 83);
+    let phrase = "{\"passphrase\":\"correct horse battery\"}";
+    let openssl = Openssl::at(&node);
+    let first = openssl.signs(&requested(&node, "certificates.request"), "ca", 30, "");
+    assert_eq!(imported(&node, &first)["ok"]["new_key"], true);
+    let second = openssl.signs(&requested(&node, "certificates.renew"), "ca", 300, "");
+    let state = node.folder.join("state");
+    assert_eq!(found_below(&state, &["PRIVATE KEY"]).len(), 2);
+    let said = node.asks_api(&[("secrets.passphrase", phrase)]);
+    assert!(said.contains("sealed"), "{said}");
+    assert_eq!(found_below(&state, &["PRIVATE KEY"]), Vec::<String>::new());
+
+    // The power is cut within the import; nobody has the key at the next start.
+    let begun = serde_json::json!({
+        "file": "pki/node.pem", "pem": second, "key": ["csr/tls/node", "tls/node"],
+    });
+    let folder = node.cut();
+    let path = folder.join("state/pki/importing.json");
+    std::fs::write(&path, begun.to_string()).unwrap();
+    let node = Node::again(folder);
+    node.until(SOON, |node| {
+        node.answer("show certificates").contains("locked")
+    });
+    let none = serde_json::json!({"certificate": "node"});
+    for (operation, asked) in [
+        ("certificates.renew", &none),
+        (
+            "certificates.import",
+            &serde_json::json!({"certificate": "node", "pem": first}),
+        ),
+    ] {
+        assert_eq!(asks(&node, operation, asked)["error"]["code"], "SBC-3025");
+    }
+    assert!(path.exists());
+    let said = node.asks_api(&[("secrets.unlock", phrase)]);
+    assert!(said.contains("open"), "{said}");
+    assert!(!path.exists());
+    let shown = node.answer("show certificates");
+    assert!(
+        shown.contains("fine") && !shown.contains("waits"),
+        "{shown}"
+    );
+    let third = openssl.signs(&requested(&node, "certificates.renew"), "ca", 300, "");
+    assert_eq!(imported(&node, &third)["ok"]["new_key"], true);
+    assert_eq!(found_below(&state, &["PRIVATE KEY"]), Vec::<String>::new());
 }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::operations::Answered;
 use super::room::Room;
+use super::secrets::No;
 use crate::ipc::ConfigOrder;
 use crate::roles::init::whole;
 
@@ -28,10 +29,17 @@ const BEGUN: &str = "importing.json";
 /// Files that are looked at for `show certificates`.
 const FILES_MAX: usize = 256;
 
+/// What is said while nobody has opened the store.
+const LOCKED: &str = "SBC-3025";
+
 type Refusal = (String, String);
 
 fn no(code: &str, message: impl Into<String>) -> Refusal {
     (code.to_owned(), message.into())
+}
+
+fn said((code, why): No) -> Refusal {
+    no(code, why)
 }
 
 /// Where a certificate is kept.
@@ -122,10 +130,10 @@ pub fn request(room: &Room, arguments: &Map<String, Value>, renew: bool) -> Answ
     let pem = wish.request(&key);
     let pem = pem.map_err(|why| no("SBC-3002", why.to_string()))?;
     let waiting = place.waiting();
-    let replaced = room.secrets.get(&waiting).is_some();
+    let replaced = room.secrets.held(&waiting).map_err(said)?.is_some();
     let value = std::str::from_utf8(secret.reveal()).unwrap_or_default();
     let kept = room.secrets.set(&waiting, value);
-    kept.map_err(|(code, why)| no(code, why))?;
+    kept.map_err(said)?;
     Ok(json!({
         "certificate": place.name,
         "request": pem,
@@ -185,8 +193,8 @@ pub async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     let waiting = place.waiting();
     let mut keys = Vec::new();
     for secret in [&place.key, &waiting] {
-        let key = room.secrets.get(secret);
-        let public = key.and_then(|key| certificate::public_of(key.as_bytes()));
+        let key = room.secrets.held(secret).map_err(said)?;
+        let public = key.and_then(|key| certificate::public_of(&key));
         keys.extend(public.map(|public| (secret, public)));
     }
     let public: Vec<Vec<u8>> = keys.iter().map(|(_, public)| public.clone()).collect();
@@ -248,11 +256,11 @@ fn keep(room: &Room, import: &Import) -> Result<(), Refusal> {
 }
 
 fn carry_out(room: &Room, import: &Import) -> Result<(), Refusal> {
-    let said = |(code, why): (&'static str, String)| no(code, why);
     if let Some((waiting, key)) = &import.key
-        && let Some(value) = room.secrets.get(waiting)
+        && let Some(value) = room.secrets.held(waiting).map_err(said)?
     {
-        room.secrets.set(key, &value).map_err(said)?;
+        let value = std::str::from_utf8(&value).unwrap_or_default();
+        room.secrets.set(key, value).map_err(said)?;
     }
     let written = whole::write_private(&path(room, &import.file)?, import.pem.as_bytes());
     written.map_err(|error| no("SBC-3016", format!("not kept: {error}")))?;
@@ -263,19 +271,21 @@ fn carry_out(room: &Room, import: &Import) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Ends an import that a power cut stopped.
+/// Ends an import that a power cut stopped, as soon as the store is open.
 pub fn finish(room: &Room) {
     let Ok(begun) = path(room, "pki").map(|folder| folder.join(BEGUN)) else {
         return;
     };
     let Ok(text) = fs::read(&begun) else { return };
     let done = match serde_json::from_slice::<Import>(&text) {
-        Ok(import) => carry_out(room, &import).map_err(|(code, why)| format!("{code}: {why}")),
-        Err(error) => Err(error.to_string()),
+        Ok(import) => carry_out(room, &import),
+        Err(error) => Err(no("SBC-3016", error.to_string())),
     };
     match done {
         Ok(()) => room.note("node", "-", "an import of certificates is ended"),
-        Err(why) => tracing::error!(why, "an import of certificates cannot be ended"),
+        // The next who opens the store ends it.
+        Err((code, _)) if code == LOCKED => return,
+        Err((_, why)) => tracing::error!(why, "an import of certificates cannot be ended"),
     }
     let _gone = fs::remove_file(begun);
 }
@@ -333,7 +343,7 @@ pub fn list(room: &Room) -> Answered {
     let mut seen = BTreeSet::new();
     let mut names = document.names("certificate");
     let prefix = format!("{WAITING}/tls/");
-    for (secret, _) in room.secrets.names() {
+    for secret in room.secrets.all() {
         let name = secret.strip_prefix(&prefix).unwrap_or_default();
         if Name::new(name).is_some() && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
@@ -382,18 +392,19 @@ fn row(room: &Room, name: &str, kind: &str, file: &str, tunnels: Vec<String>) ->
 fn own_row(room: &Room, document: &Document, place: &Place) -> Value {
     let used = tunnels(document, "certificate", &place.name);
     let mut row = row(room, &place.name, "own", &place.chain, used);
-    row["waits"] = json!(room.secrets.get(&place.waiting()).is_some());
-    let held = held(room, &place.chain).into_iter().next();
-    let key = room.secrets.get(&place.key);
-    let public = key
-        .as_ref()
-        .map(|key| certificate::public_of(key.as_bytes()));
-    match (held, public) {
-        (Some(_), None) => row["state"] = json!("no key"),
-        (Some(held), Some(Some(public))) if held.public != public => {
-            row["state"] = json!("another key");
+    row["waits"] = json!(room.secrets.all().contains(&place.waiting()));
+    let Some(held) = held(room, &place.chain).into_iter().next() else {
+        return row;
+    };
+    match room.secrets.held(&place.key) {
+        Ok(None) => row["state"] = json!("no key"),
+        Ok(Some(key)) => {
+            let public = certificate::public_of(&key);
+            if public.is_some_and(|public| public != held.public) {
+                row["state"] = json!("another key");
+            }
         }
-        _ => {}
+        Err(_) => row["state"] = json!("locked"),
     }
     row
 }

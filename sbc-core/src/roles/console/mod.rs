@@ -91,7 +91,6 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         "-",
         &format!("console starts, revision {}", room.revision.get()),
     );
-    certificates::finish(&room);
     tokio::task::spawn_local(watch(Rc::clone(&room)));
     room.control.get_ref().send(&FromChild::Ready, &[])?;
     obey(&room).await
@@ -121,6 +120,7 @@ async fn obey(room: &Rc<Room>) -> anyhow::Result<()> {
             ToChild::StoreKey { why } => {
                 room.secrets
                     .unlocked(crate::roles::init::vault::key_from(ends), why);
+                certificates::finish(room);
             }
             ToChild::Network(network) => drop(room.network.replace(network)),
             ToChild::Configuration { revision } => reconfigure(room, revision, ends),

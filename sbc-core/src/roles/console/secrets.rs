@@ -201,6 +201,20 @@ impl Secrets {
         String::from_utf8(value.to_vec()).ok()
     }
 
+    /// Returns a value, nothing if none is kept, or why it cannot be had.
+    pub fn held(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, No> {
+        match self.value(name) {
+            Ok(value) => Ok(Some(value)),
+            Err(("SBC-3003", _)) => Ok(None),
+            Err(no) => Err(no),
+        }
+    }
+
+    /// Returns the name of every secret.
+    pub fn all(&self) -> Vec<String> {
+        self.names().into_iter().map(|known| known.name).collect()
+    }
+
     fn value(&self, name: &str) -> Result<Zeroizing<Vec<u8>>, No> {
         let file = vault::read(&self.place(name)?, FILE_OF_SECRET_MAX);
         let file = file.map_err(|_| ("SBC-3003", format!("there is no secret {name}")))?;
@@ -315,6 +329,7 @@ pub async fn unlock(room: &Rc<Room>, typed: &str) -> Answered {
     room.tell_init_with(&FromChild::StoreKey, &[file.as_fd()])
         .await?;
     room.secrets.unlocked(Some(key), String::new());
+    super::certificates::finish(room);
     Ok(json!({ "done": "open" }))
 }
 
