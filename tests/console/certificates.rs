@@ -73,10 +73,8 @@ fn requested(node: &Node, operation: &str) -> String {
         "names": "sbc.example 192.0.2.7",
     });
     let answer = asks(node, operation, &asked);
-    answer["ok"]["request"]
-        .as_str()
-        .unwrap_or_else(|| panic!("{answer}"))
-        .to_owned()
+    let request = answer["ok"]["request"].as_str();
+    request.unwrap().to_owned()
 }
 
 fn imported(node: &Node, pem: &str) -> serde_json::Value {

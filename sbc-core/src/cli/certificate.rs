@@ -17,6 +17,10 @@ fn text<'v>(value: &'v Value, field: &str) -> &'v str {
     value.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
+fn is(value: &Value, field: &str) -> bool {
+    value.get(field) == Some(&Value::Bool(true))
+}
+
 fn texts(value: &Value, field: &str) -> Vec<String> {
     let all = value.get(field).and_then(Value::as_array);
     let all = all.into_iter().flatten().filter_map(Value::as_str);
@@ -42,13 +46,13 @@ pub fn request(session: &mut Session, operation: &str, words: &Words) -> Result<
         out.push_str(&format!("name     {name}\n"));
     }
     out.push_str(text(&made, "request"));
-    if made["replaced"] == true {
+    if is(&made, "replaced") {
         out.push_str("The request before it is over: its key is forgotten.\n");
     }
     out.push_str(&format!(
         "Have it signed, then 'request certificate import {name}'.\n"
     ));
-    if made["named"] != true {
+    if !is(&made, "named") {
         let (chain, key) = (text(&made, "chain"), text(&made, "key"));
         out.push_str("The configuration does not name it yet:\n");
         out.push_str(&format!(
@@ -77,12 +81,12 @@ pub fn import(session: &mut Session, operation: &str, words: &Words) -> Result<S
         clean(text(&kept, "name"))
     );
     out.push_str(&certificates_of(&kept));
-    if kept["new_key"] == true {
+    if is(&kept, "new_key") {
         out.push_str("The new key is in use from now on; the old one is forgotten.\n");
     }
     let tunnels = texts(&kept, "tunnels").join(" ");
     if !tunnels.is_empty() {
-        let when = if kept["told"] == true {
+        let when = if is(&kept, "told") {
             "with the next association"
         } else {
             "with the next commit or start"

@@ -66,6 +66,12 @@ struct Import {
     key: Option<(String, String)>,
 }
 
+fn put(answer: &mut Value, field: &str, value: Value) {
+    if let Some(answer) = answer.as_object_mut() {
+        answer.insert(field.to_owned(), value);
+    }
+}
+
 fn document(room: &Room) -> Document {
     Document::from_toml(&room.text.borrow()).unwrap_or_default()
 }
@@ -211,12 +217,13 @@ pub async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     keep(room, &import)?;
     let mut answer = kept(room, "certificate", name, &arrived).await;
     if !place.named {
-        answer["set"] = json!([
+        let lines = json!([
             format!("set certificate {name} chain {}", place.chain),
             format!("set certificate {name} key secret {}", place.key),
         ]);
+        put(&mut answer, "set", lines);
     }
-    answer["new_key"] = json!(fresh);
+    put(&mut answer, "new_key", json!(fresh));
     Ok(answer)
 }
 
@@ -233,7 +240,8 @@ pub async fn trust(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     keep(room, &import)?;
     let mut answer = kept(room, "trust", name, &arrived).await;
     if !named {
-        answer["set"] = json!([format!("set trust {name} pem {file}")]);
+        let lines = json!([format!("set trust {name} pem {file}")]);
+        put(&mut answer, "set", lines);
     }
     Ok(answer)
 }
@@ -307,7 +315,7 @@ async fn kept(room: &Rc<Room>, kind: &str, name: &str, arrived: &Arrived) -> Val
 /// change of the network is under way they take it with the next commit.
 pub async fn tell(room: &Rc<Room>) -> bool {
     let told = room.order(ConfigOrder::Anew).await;
-    told.is_ok_and(|told| told["told"] == true)
+    told.is_ok_and(|told| told.get("told") == Some(&Value::Bool(true)))
 }
 
 /// Lets the tunnels take a secret that one of them uses.
@@ -358,7 +366,7 @@ pub fn list(room: &Room) -> Answered {
         let (file, _) = trusted(&document, &name)?;
         seen.insert(file.clone());
         let used = tunnels(&document, "trust", &name);
-        rows.push(row(room, &name, "trust", &file, used));
+        rows.push(row(room, &name, "trust", &file, &used));
     }
     let folder = fs::read_dir(path(room, "pki")?).into_iter().flatten();
     let found = folder.flatten().take(FILES_MAX);
@@ -367,13 +375,13 @@ pub fn list(room: &Room) -> Answered {
     files.sort();
     for file in files.iter().map(|name| format!("pki/{name}")) {
         if !seen.contains(&file) {
-            rows.push(row(room, &file, "file", &file, Vec::new()));
+            rows.push(row(room, &file, "file", &file, &[]));
         }
     }
     Ok(Value::Array(rows))
 }
 
-fn row(room: &Room, name: &str, kind: &str, file: &str, tunnels: Vec<String>) -> Value {
+fn row(room: &Room, name: &str, kind: &str, file: &str, tunnels: &[String]) -> Value {
     let held = held(room, file);
     let now = since_1970();
     let state = match held.iter().map(|one| (one.from, one.until)).next() {
@@ -391,20 +399,21 @@ fn row(room: &Room, name: &str, kind: &str, file: &str, tunnels: Vec<String>) ->
 
 fn own_row(room: &Room, document: &Document, place: &Place) -> Value {
     let used = tunnels(document, "certificate", &place.name);
-    let mut row = row(room, &place.name, "own", &place.chain, used);
-    row["waits"] = json!(room.secrets.all().contains(&place.waiting()));
+    let mut row = row(room, &place.name, "own", &place.chain, &used);
+    let waits = room.secrets.all().contains(&place.waiting());
+    put(&mut row, "waits", json!(waits));
     let Some(held) = held(room, &place.chain).into_iter().next() else {
         return row;
     };
-    match room.secrets.held(&place.key) {
-        Ok(None) => row["state"] = json!("no key"),
-        Ok(Some(key)) => {
-            let public = certificate::public_of(&key);
-            if public.is_some_and(|public| public != held.public) {
-                row["state"] = json!("another key");
-            }
-        }
-        Err(_) => row["state"] = json!("locked"),
+    let state = match room.secrets.held(&place.key) {
+        Ok(None) => Some("no key"),
+        Ok(Some(key)) => certificate::public_of(&key)
+            .is_some_and(|public| public != held.public)
+            .then_some("another key"),
+        Err(_) => Some("locked"),
+    };
+    if let Some(state) = state {
+        put(&mut row, "state", json!(state));
     }
     row
 }
