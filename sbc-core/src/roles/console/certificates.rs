@@ -120,8 +120,23 @@ fn words(value: Option<&Value>) -> Vec<String> {
     text.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Answers what is asked of certificates.
+pub async fn answer(room: &Rc<Room>, operation: &str, arguments: &Map<String, Value>) -> Answered {
+    let text = |field: &str| {
+        let value = arguments.get(field).and_then(Value::as_str);
+        value.unwrap_or_default()
+    };
+    match operation {
+        "certificates.list" => list(room),
+        "certificates.request" => request(room, arguments, false),
+        "certificates.renew" => request(room, arguments, true),
+        "certificates.import" => import(room, text("certificate"), text("pem")).await,
+        _ => trust(room, text("trust"), text("pem")).await,
+    }
+}
+
 /// Makes a key, and a request for its certificate. What is in use stays.
-pub fn request(room: &Room, arguments: &Map<String, Value>, renew: bool) -> Answered {
+fn request(room: &Room, arguments: &Map<String, Value>, renew: bool) -> Answered {
     let text = |field: &str| arguments.get(field).and_then(Value::as_str);
     let document = document(room);
     let place = place(&document, text("certificate").unwrap_or_default())?;
@@ -194,7 +209,7 @@ fn since_1970() -> Duration {
 }
 
 /// Keeps what an authority made of a request, and takes its key into use.
-pub async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
+async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     let place = place(&document(room), name)?;
     let waiting = place.waiting();
     let mut keys = Vec::new();
@@ -228,7 +243,7 @@ pub async fn import(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
 }
 
 /// Keeps the certificates of authorities.
-pub async fn trust(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
+async fn trust(room: &Rc<Room>, name: &str, pem: &str) -> Answered {
     let (file, named) = trusted(&document(room), name)?;
     let arrived = certificate::authorities(pem, since_1970());
     let arrived = arrived.map_err(|faults| refused(&faults))?;
@@ -313,7 +328,7 @@ async fn kept(room: &Rc<Room>, kind: &str, name: &str, arrived: &Arrived) -> Val
 
 /// Lets the tunnels take what the store holds. Returns whether they do; while a
 /// change of the network is under way they take it with the next commit.
-pub async fn tell(room: &Rc<Room>) -> bool {
+async fn tell(room: &Rc<Room>) -> bool {
     let told = room.order(ConfigOrder::Anew).await;
     told.is_ok_and(|told| told.get("told") == Some(&Value::Bool(true)))
 }
@@ -344,7 +359,7 @@ fn about(one: &About) -> Value {
 }
 
 /// Returns every certificate and every authority, and what waits.
-pub fn list(room: &Room) -> Answered {
+fn list(room: &Room) -> Answered {
     path(room, "pki")?;
     let document = document(room);
     let mut rows = Vec::new();

@@ -215,16 +215,7 @@ async fn act(
         "log.list" => Ok(room.log.list(arguments)),
         "syslog.list" => Ok(room.syslog.list()),
         "secrets.list" => Ok(room.secrets.list()),
-        "secrets.set" => {
-            let set = done(room.secrets.set(text("secret"), text("value")), "kept")?;
-            certificates::secret_set(room, text("secret")).await;
-            Ok(set)
-        }
-        "certificates.list" => certificates::list(room),
-        "certificates.request" => certificates::request(room, arguments, false),
-        "certificates.renew" => certificates::request(room, arguments, true),
-        "certificates.import" => certificates::import(room, text("certificate"), text("pem")).await,
-        "certificates.trust" => certificates::trust(room, text("trust"), text("pem")).await,
+        "secrets.set" => secret(room, text("secret"), text("value")).await,
         "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),
         "secrets.passphrase" => super::secrets::passphrase(room, text("passphrase")).await,
         "secrets.unlock" => super::secrets::unlock(room, text("passphrase")).await,
@@ -234,6 +225,9 @@ async fn act(
         "support.bundle" => super::support::bundle(room).await,
         "config.check" => check(room).await,
         "peers.ask" => ask_peer(room, text("peer")).await,
+        _ if operation.starts_with("certificates.") => {
+            certificates::answer(room, operation, arguments).await
+        }
         _ if operation.starts_with("config.") => config(room, caller, operation, arguments).await,
         "tunnels.list" => {
             let asked = arguments.get("tunnel").and_then(Value::as_str);
@@ -266,6 +260,12 @@ fn boot() -> Value {
 fn done(done: Result<(), (&'static str, String)>, word: &str) -> Answered {
     done.map(|()| json!({ "done": word }))
         .map_err(|(code, why)| no(code, why))
+}
+
+async fn secret(room: &Rc<Room>, name: &str, value: &str) -> Answered {
+    let set = done(room.secrets.set(name, value), "kept")?;
+    certificates::secret_set(room, name).await;
+    Ok(set)
 }
 
 /// Returns the tunnel of that name, or all.
