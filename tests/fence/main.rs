@@ -16,6 +16,7 @@ mod jails;
 mod path;
 mod reach;
 mod shaper;
+mod sipp;
 mod stage;
 mod tunnel;
 mod undo;

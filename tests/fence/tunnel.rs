@@ -41,6 +41,13 @@ pub fn ground(test: &str) -> Option<(Stage, Router)> {
     Some(around(stage, test))
 }
 
+/// The same with the program as it ships: it takes a tenth of the processor.
+pub fn ground_with_shipped(test: &str) -> Option<(Stage, Router)> {
+    let program = programs::shipped().expect("the program of the image");
+    let stage = Stage::set_with(&program, test, &HOSTS, Some(INTERNET))?;
+    Some(around(stage, test))
+}
+
 fn around(mut stage: Stage, test: &str) -> (Stage, Router) {
     let peer = Router::boot(&mut stage.switch, &stage.tools, &folder(test));
     let peer = peer.expect("a router");
@@ -95,11 +102,9 @@ impl World {
         Some(Self::of(ground(test)?))
     }
 
-    /// The same with the program as it ships: it takes a tenth of the processor.
+    /// The same with the program as it ships.
     pub fn with_shipped(test: &str) -> Option<Self> {
-        let program = programs::shipped().expect("the program of the image");
-        let stage = Stage::set_with(&program, test, &HOSTS, Some(INTERNET))?;
-        Some(Self::of(around(stage, test)))
+        Some(Self::of(ground_with_shipped(test)?))
     }
 
     fn of((stage, peer): (Stage, Router)) -> Self {
