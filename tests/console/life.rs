@@ -179,6 +179,115 @@ fn whoever_locks_the_configuration_has_it_alone_until_leaving() {
 }
 
 #[test]
+fn a_commit_that_waits_outlives_the_console_role_and_a_power_cut() {
+    let node = Node::start("waits-on", 84);
+    let waits = |node: &Node, secs: u64, value: u32| {
+        let limit = format!("max-simultaneous-calls = {value}");
+        let toml = node.answer("show configuration");
+        let toml = toml.replace("max-simultaneous-calls = 3", &limit);
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let at = since.unwrap().as_secs() + secs;
+        let put = serde_json::json!({ "toml": toml, "base": 1, "at": at, "comment": "night" });
+        let said = node.asks_api(&[("config.put", &put.to_string())]);
+        assert!(said.contains("\"at\":"), "{said}");
+    };
+    waits(&node, 3600, 9);
+    let ready = |node: &Node| node.log().matches("ready role=\"console\"").count();
+    let before = ready(&node);
+    assert!(node.crashes("console"));
+    node.until(SOON, |node| ready(node) > before);
+    let said = node.follows("configure\nstatus\ncommit cancel\n");
+    assert!(said.contains("a commit waits until "), "{said}");
+    assert!(said.contains("is taken back"), "{said}");
+
+    waits(&node, 4, 8);
+    let again = Node::again(node.cut());
+    again.until(SOON, |node| limit(node) == "8");
+    assert!(again.answer("show rollback").contains("night"));
+    let file = again.folder.join("state/later.json");
+    again.until(SOON, |_| !file.exists());
+    // One whose time is long over is told, and not made.
+    let folder = again.cut();
+    let late = serde_json::json!({
+        "at": 1_700_000_000, "text": "", "order": "Live", "drained": null,
+    });
+    std::fs::write(&file, late.to_string()).unwrap();
+    let again = Node::again(folder);
+    again.until(SOON, |_| !file.exists());
+    let audit = again.answer("show audit | json");
+    assert!(audit.contains("is not made: the node was off"), "{audit}");
+    assert_eq!(limit(&again), "8");
+}
+
+#[test]
+fn a_commit_that_drains_keeps_new_calls_away_and_is_live_when_none_is_left() {
+    let node = Node::start("drains", 85);
+    let said = node.follows(
+        "configure\nset interface carrier-a device a1\ncommit drain 5m comment \"CHG-1\"\ncommit drain 2d\n",
+    );
+    assert!(said.contains("no new calls for trunk itsp-a"), "{said}");
+    assert!(said.contains("'commit cancel' takes it back"), "{said}");
+    assert!(said.contains("a time to wait is 90s, 5m or 2h"), "{said}");
+    node.until(SOON, |node| node.answer("show rollback").contains("CHG-1"));
+    node.until(SOON, |node| !node.answer("show trunks").contains("drained"));
+    assert!(
+        node.answer("show configuration")
+            .contains("device = \"a1\"")
+    );
+    // Who was drained by hand stays so.
+    node.answer("trunk itsp-a drain");
+    assert!(node.answer("show trunks").contains("drained"));
+    let said = node.follows("configure\nset interface carrier-a device a2\ncommit drain 90s\n");
+    assert!(said.contains("it cuts no way"), "{said}");
+    node.until(SOON, |node| {
+        node.answer("show configuration")
+            .contains("device = \"a2\"")
+    });
+    assert!(node.answer("show trunks").contains("drained"));
+}
+
+#[test]
+fn what_compare_printed_is_a_patch_and_a_key_is_copied_to_another() {
+    let node = Node::start("patched", 86);
+    let edits = "set trunk itsp-a max-simultaneous-calls 5\nset trunk itsp-a codecs [PCMA]\ndelete trunk itsp-a pilot-number\nset system timezone Europe/Berlin\n";
+    let said = node.follows(&format!("configure\n{edits}compare\n"));
+    let printed: Vec<&str> = said
+        .lines()
+        .filter(|line| {
+            ["[", "- ", "+ ", "imp"]
+                .iter()
+                .any(|mark| line.starts_with(mark))
+        })
+        .collect();
+    let patch = printed.join("\n");
+    assert!(
+        patch.contains("- pilot-number") && patch.contains("impact:"),
+        "{said}"
+    );
+    let line = format!("configure\nload patch terminal\n{patch}\n\u{4}compare\n");
+    let said = node.follows(&line);
+    let again: Vec<&str> = said.lines().filter(|line| printed.contains(line)).collect();
+    assert_eq!(again, printed, "{said}");
+    // Over something else it is refused whole.
+    let said = node.follows(&format!(
+        "configure\nset trunk itsp-a max-simultaneous-calls 4\nload patch terminal\n{patch}\n\u{4}compare\n"
+    ));
+    assert!(said.contains("is not what the patch begins from"), "{said}");
+    assert!(!said.contains("timezone"), "{said}");
+
+    let said = node.follows(
+        "configure\ncopy trunk itsp-a to itsp-b\nset trunk itsp-b codecs [PCMU]\ncopy trunk itsp-b codecs to trunk itsp-a codecs\ncopy trunk itsp-b to mediation med-1\ncopy trunk itsp-b nothing to trunk itsp-a codecs\nshow trunk\n",
+    );
+    assert_eq!(
+        said.matches("codecs").count() - said.matches("codecs to").count(),
+        2,
+        "{said}"
+    );
+    assert!(said.contains("is no key with a value"), "{said}");
+    assert!(said.contains("unknown key"), "{said}");
+}
+
+#[test]
 fn pasted_lines_and_toml_are_loaded() {
     let node = Node::start("loaded", 28);
     let said = node.follows(

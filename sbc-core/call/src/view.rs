@@ -56,6 +56,9 @@ pub struct Peer {
     /// An OPTIONS of ours is in the air.
     #[serde(default)]
     pub asking: bool,
+    /// It gets no new calls: somebody said so.
+    #[serde(default)]
+    pub drained: bool,
 }
 
 /// One cap, as a line of `show limits`.

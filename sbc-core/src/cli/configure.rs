@@ -33,6 +33,8 @@ pub struct Live {
     pub back_in: Option<u64>,
     /// When a commit that waits becomes live, in seconds since 1970.
     pub at: Option<u64>,
+    /// The peers whose calls it waits for.
+    pub draining: Vec<String>,
 }
 
 /// Returns the live configuration.
@@ -51,7 +53,14 @@ pub fn live(session: &mut Session) -> Result<Live, String> {
         document: Document::from_toml(text).map_err(|why| why.to_string())?,
         back_in: answer.get("back_in_secs").and_then(Value::as_u64),
         at: answer.get("at").and_then(Value::as_u64),
+        draining: peers(&answer),
     })
+}
+
+fn peers(answer: &Value) -> Vec<String> {
+    let all = answer.get("draining").and_then(Value::as_array);
+    let all = all.into_iter().flatten().filter_map(Value::as_str);
+    all.map(str::to_owned).collect()
 }
 
 /// Returns the seconds until the live revision goes back by itself.
@@ -211,6 +220,32 @@ pub struct Wish {
     pub comment: String,
     /// When it is to become live, in seconds since 1970; at once if absent.
     pub at: Option<u64>,
+    /// For how many seconds it may wait for calls to end.
+    pub drain: Option<u64>,
+}
+
+/// How a paste becomes part of the candidate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Load {
+    Merge,
+    Override,
+    /// What `compare` printed.
+    Patch,
+}
+
+/// Returns the seconds of `90s`, `5m` or `2h`; nothing above a day.
+#[must_use]
+pub fn seconds_of(text: &str) -> Option<u64> {
+    const DAY: u64 = 86_400;
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let each = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return None,
+    };
+    let secs = number.parse::<u64>().ok()?.checked_mul(each)?;
+    (1..=DAY).contains(&secs).then_some(secs)
 }
 
 /// Returns the moment that `23:30` (the next one) or `2026-12-24T23:30` means, in
@@ -284,6 +319,7 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
                 "comment": wish.comment,
                 "safe": safe,
                 "at": wish.at,
+                "drain": wish.drain,
             }),
         );
         let answer = match answer {
@@ -319,6 +355,17 @@ fn live_now(session: &mut Session, answer: &Value, document: Document) -> String
     let number = |field| answer.get(field).and_then(Value::as_u64);
     if let Some(at) = number("at") {
         let at = super::moment(at);
+        let peers = peers(answer);
+        if answer.get("draining").is_some() {
+            let whom = match peers.as_slice() {
+                [] => "it cuts no way of a peer".to_owned(),
+                all => format!("no new calls for {}", super::clean(&all.join(", "))),
+            };
+            return format!(
+                "{whom}; it becomes live when no call is left there,\n\
+                 at the latest at {at} UTC; 'commit cancel' takes it back\n"
+            );
+        }
         return format!("it becomes live at {at} UTC; 'commit cancel' takes it back\n");
     }
     let revision = number("revision").unwrap_or(0);
@@ -345,7 +392,12 @@ fn live_now(session: &mut Session, answer: &Value, document: Document) -> String
 ///
 /// # Errors
 /// The first line that cannot be followed; nothing is taken then.
-pub fn load(candidate: &mut Candidate, text: &str, over: bool) -> Result<(), String> {
+pub fn load(candidate: &mut Candidate, text: &str, how: Load) -> Result<(), String> {
+    let say = |why: sbc_config::edit::EditError| format!("SBC-3012: {why}");
+    if how == Load::Patch {
+        return candidate.document.patch(text).map_err(say);
+    }
+    let over = how == Load::Override;
     let lines = text.lines().map(str::trim);
     let mut first = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
     let verbs = ["set ", "delete ", "annotate "];
@@ -357,7 +409,6 @@ pub fn load(candidate: &mut Candidate, text: &str, over: bool) -> Result<(), Str
     } else {
         candidate.document.clone()
     };
-    let say = |why: sbc_config::edit::EditError| format!("SBC-3012: {why}");
     if spoken {
         next.follow(text).map_err(say)?;
     } else {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::certificate;
-use super::configure::{self, CONFIRM_MAX, Candidate, Wish};
+use super::configure::{self, CONFIRM_MAX, Candidate, Load, Wish};
 use super::echo::COUNT;
 use super::editor::help_for;
 use super::firmware;
@@ -93,7 +93,9 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Explain => explain(text(words, "code")),
         Here::Run => return session.line_in(Mode::Operational, text(words, "command")),
         Here::CommitCancel => cancel(session),
-        Here::Commit | Here::CommitConfirmed | Here::CommitAt => commit(session, here, words),
+        Here::Commit | Here::CommitConfirmed | Here::CommitAt | Here::CommitDrain => {
+            commit(session, here, words)
+        }
         Here::Confirm => confirm(session),
         Here::Status => status(session),
         Here::Compare => compare(session, words),
@@ -189,7 +191,8 @@ fn edit(
         Here::Set => document.set(&path),
         Here::Delete => document.delete(&path),
         Here::Rename => document.rename(kind, name, other),
-        Here::Copy => document.copy(kind, name, other),
+        // Paths of a copy begin at the top: it leads from one table into another.
+        Here::Copy => document.copy_to(text(words, "path")),
         Here::Insert => document.insert_route(name, flag(words, "before"), other),
         Here::Annotate => document.annotate(&path),
         Here::Activate => document.activate(&path, true),
@@ -221,7 +224,9 @@ fn edit(
             candidate.document = candidate.base.clone();
             Ok(())
         }
-        Here::Load => return load(candidate, flag(words, "override")),
+        Here::Load if flag(words, "override") => return load(candidate, Load::Override),
+        Here::Load => return load(candidate, Load::Merge),
+        Here::LoadPatch => return load(candidate, Load::Patch),
         _ => Ok(()),
     };
     done.map(|()| String::new())
@@ -229,10 +234,13 @@ fn edit(
 }
 
 /// Reads until Ctrl-D without an echo, then says how much came and its hash.
-fn load(candidate: &mut Candidate, over: bool) -> Result<String, String> {
-    let text =
-        terminal::paste("set lines or TOML", PASTE_MAX).map_err(|error| error.to_string())?;
-    configure::load(candidate, &text, over)?;
+fn load(candidate: &mut Candidate, how: Load) -> Result<String, String> {
+    let what = match how {
+        Load::Patch => "what 'compare' printed",
+        Load::Merge | Load::Override => "set lines or TOML",
+    };
+    let text = terminal::paste(what, PASTE_MAX).map_err(|error| error.to_string())?;
+    configure::load(candidate, &text, how)?;
     let hash = Sha256::digest(text.as_bytes());
     let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(format!("{} octets, SHA-256 {hash}\n", text.len()))
@@ -258,10 +266,18 @@ fn commit(session: &mut Session, here: Here, words: &Words) -> Result<String, St
         }
         _ => None,
     };
+    let drain = match here {
+        Here::CommitDrain => {
+            let secs = configure::seconds_of(text(words, "time"));
+            Some(secs.ok_or("a time to wait is 90s, 5m or 2h, at most 24h")?)
+        }
+        _ => None,
+    };
     let wish = Wish {
         confirm,
         comment,
         at,
+        drain,
     };
     configure::commit(session, &wish)
 }
@@ -289,8 +305,14 @@ fn status(session: &mut Session) -> Result<String, String> {
         Some(secs) => format!("goes back in {secs} s unless confirmed"),
         None => "confirmed".to_owned(),
     };
+    let drains = live.draining.iter().map(|peer| super::clean(peer));
+    let drains: Vec<String> = drains.collect();
     let waits = live.at.map_or_else(String::new, |at| {
-        format!("a commit waits until {} UTC\n", super::moment(at))
+        let whom = match drains.as_slice() {
+            [] => String::new(),
+            all => format!("for calls of {}, ", all.join(", ")),
+        };
+        format!("a commit waits {whom}until {} UTC\n", super::moment(at))
     });
     let own = session.candidate.as_ref().map_or(String::new(), |own| {
         let changed = if own.is_changed() {

@@ -41,6 +41,7 @@ pub enum Here {
     Set,
     Delete,
     Rename,
+    /// A whole table, or one key.
     Copy,
     Insert,
     Annotate,
@@ -57,6 +58,8 @@ pub enum Here {
     Commit,
     CommitConfirmed,
     CommitAt,
+    CommitDrain,
+    LoadPatch,
     CommitCancel,
     Confirm,
     Rollback,

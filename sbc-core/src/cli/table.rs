@@ -84,7 +84,11 @@ fn peers(value: &Value, kind: &str) -> String {
             "{:<14} {:<22} {:<7} {:<9} {:<11} {:<4} {}",
             short(&peer.name, 14),
             short(&peer.target, 22),
-            peer.state,
+            if peer.drained && peer.state != "down" {
+                "drained"
+            } else {
+                &peer.state
+            },
             time(peer.since_secs),
             format!("{}/{}", peer.active, peer.limit),
             asr.map_or("-".to_owned(), |asr| format!("{asr}%")),

@@ -101,6 +101,7 @@ impl Engine {
                 attempts: peer.attempts,
                 answered: peer.answered,
                 asking: peer.asked.is_some(),
+                drained: peer.drained,
                 options_ms: peer
                     .round_trip
                     .map(|trip| u64::try_from(trip.as_millis()).unwrap_or(u64::MAX)),

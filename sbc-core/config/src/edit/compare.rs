@@ -12,14 +12,14 @@ use super::{Document, Element, Entry, Item, Table, Value};
 /// One value that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
-    steps: Vec<Step>,
-    before: Option<Leaf>,
-    after: Option<Leaf>,
+    pub(super) steps: Vec<Step>,
+    pub(super) before: Option<Leaf>,
+    pub(super) after: Option<Leaf>,
 }
 
 /// What can stand at the end of a path.
 #[derive(Clone, Debug, PartialEq)]
-enum Leaf {
+pub(super) enum Leaf {
     Value(Value),
     /// A table without keys.
     Nothing,
@@ -79,7 +79,7 @@ pub fn changes(before: &Document, after: &Document) -> Vec<Change> {
     found
 }
 
-fn spelt(steps: &[Step]) -> String {
+pub(super) fn spelt(steps: &[Step]) -> String {
     let mut out = String::new();
     for step in steps {
         let (Step::Key(name) | Step::Named(name)) = step;
@@ -156,7 +156,7 @@ fn dotted(steps: &[Step]) -> String {
     names.collect::<Vec<_>>().join(".")
 }
 
-fn leaves(document: &Document) -> Vec<(Vec<Step>, Leaf)> {
+pub(super) fn leaves(document: &Document) -> Vec<(Vec<Step>, Leaf)> {
     let mut out = Vec::new();
     collect(&document.root, &mut Vec::new(), &mut out);
     out
@@ -208,22 +208,27 @@ pub fn merge(base: &Document, mine: &Document, live: &Document) -> Result<Docume
     }
     let mut merged = live.clone();
     for change in &ours {
-        match &change.after {
-            Some(Leaf::Value(value)) => {
-                let _made = merged.put(&change.steps, value.clone());
-            }
-            Some(Leaf::Nothing) => {
-                let words: Vec<String> = change.path().iter().map(ToString::to_string).collect();
-                let _made = merged.set(&words.join(" "));
-            }
-            Some(Leaf::Order(names)) => reorder(&mut merged, &change.steps, names),
-            None => {
-                merged.remove(&change.steps);
-            }
-        }
+        take(&mut merged, change);
     }
     merged.settle();
     Ok(merged)
+}
+
+/// Makes a change in another document.
+pub(super) fn take(document: &mut Document, change: &Change) {
+    match &change.after {
+        Some(Leaf::Value(value)) => {
+            let _made = document.put(&change.steps, value.clone());
+        }
+        Some(Leaf::Nothing) => {
+            let words: Vec<String> = change.path().iter().map(ToString::to_string).collect();
+            let _made = document.set(&words.join(" "));
+        }
+        Some(Leaf::Order(names)) => reorder(document, &change.steps, names),
+        None => {
+            document.remove(&change.steps);
+        }
+    }
 }
 
 /// Two changes meet if one lies on the way of the other and they differ.

@@ -10,6 +10,7 @@ mod compare;
 mod impact;
 mod json;
 mod lex;
+mod patch;
 mod set;
 mod toml;
 mod verbs;
@@ -87,10 +88,14 @@ pub enum EditError {
     NoValue { path: String },
     #[error("{path} is a table and takes no value")]
     NotAValue { path: String },
+    #[error("{path} is no key with a value: copy takes two of these, or two names of one kind")]
+    NotAKey { path: String },
     #[error("there is no {path}")]
     Absent { path: String },
     #[error("{path} is there already")]
     Present { path: String },
+    #[error("{path} is not what the patch begins from")]
+    Unmet { path: String },
     #[error("{path} has no form as a set line")]
     Unspeakable { path: String },
     #[error("{word:?} is no command of a configuration; there is set, delete, annotate")]

@@ -253,3 +253,32 @@ fn every_key_of_the_schema_has_a_line_and_a_class() {
         assert_eq!(Document::from_json(&document.to_json()).unwrap(), document);
     }
 }
+
+#[test]
+fn what_is_compared_is_a_patch_that_makes_the_one_the_other() {
+    let before = "config-version = 1\n\n[system]\nhostname = \"a\"\n\n[trunk.x]\nremote = [\"192.0.2.1:5060/tcp\"]\nidentity.from = \"pilot\"\n\n[[route]]\nname = \"one\"\nto = [\"trunk:x\"]\n\n[[route]]\nname = \"two\"\nto = [\"trunk:x\"]\n";
+    let edits = "set system timezone Europe/Berlin\nset trunk x identity from did\ndelete trunk x remote\nset trunk y\nset trunk y codecs [PCMA PCMU]\nset route two match '\\+49(\\d+) = 7'\nset route three to trunk:y\ndelete route one\n";
+    let old = Document::from_toml(before).unwrap();
+    let mut new = old.clone();
+    new.follow(edits).unwrap();
+    let text = compared(&changes(&old, &new));
+    let mut patched = old.clone();
+    patched.patch(&text).unwrap();
+    assert_eq!(patched.to_toml(), new.to_toml(), "{text}");
+    let again = patched.patch(&text).unwrap_err();
+    assert!(matches!(again, EditError::Unmet { .. }), "{again}");
+    for wrong in [
+        "nonsense",
+        "+ hostname",
+        "[system]\n+ hostname",
+        "[system]\n+ codex = 1",
+        "[system]\n- hostname = \"a\"\n+ hostname = \"b\"\n+ hostname = \"c\"",
+        "[system]\n+ dns = [[",
+        "[system]\n+ dns = 1\nevil = 2",
+        "[system]\n+ system = {}",
+    ] {
+        let mut other = old.clone();
+        assert!(other.patch(wrong).is_err(), "{wrong}");
+        assert_eq!(other, old);
+    }
+}

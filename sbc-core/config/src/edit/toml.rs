@@ -104,6 +104,18 @@ fn inline(from: &toml_edit::InlineTable, above: &mut Vec<String>) -> Result<Tabl
     Ok(out)
 }
 
+/// Reads one value as a file has it behind `=`.
+pub(super) fn value_of(text: &str) -> Result<Value, EditError> {
+    let read = Document::from_toml(&format!("value = {text}\n"))?;
+    match read.root.get("value").map(|entry| &entry.item) {
+        Some(Item::Value(value)) if read.root.entries.len() == 1 => Ok(value.clone()),
+        _ => Err(EditError::Syntax {
+            line: 1,
+            what: "this is no value".into(),
+        }),
+    }
+}
+
 /// Takes a value; comments inside a list move above its key.
 fn scalar(from: &toml_edit::Value, above: &mut Vec<String>) -> Result<Value, EditError> {
     use toml_edit::Value as Read;

@@ -149,6 +149,54 @@ impl Document {
         Ok(())
     }
 
+    /// Takes the words behind `copy`: `KIND NAME to OTHERNAME` makes another table,
+    /// `PATH to PATH` gives a key the value of another.
+    ///
+    /// # Errors
+    /// If nothing is there, or the two are of different kinds.
+    pub fn copy_to(&mut self, line: &str) -> Result<(), EditError> {
+        let words = parsed(line)?;
+        let to = words.iter().rposition(|word| word.text() == "to");
+        let (from, to) = match to {
+            Some(at) => (words.get(..at), words.get(at + 1..)),
+            None => (Some(words.as_slice()), None),
+        };
+        let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
+        match (from, to) {
+            (_, []) => Err(EditError::NoValue {
+                path: format!("copy {line} to"),
+            }),
+            ([kind, old], [new]) => self.copy(kind.text(), old.text(), new.text()),
+            _ => self.copy_value(from, to),
+        }
+    }
+
+    fn copy_value(&mut self, from: &[Word], to: &[Word]) -> Result<(), EditError> {
+        let (source, target) = (placed(from)?, placed(to)?);
+        for (place, words) in [(&source, from), (&target, to)] {
+            if place.shape.is_none() {
+                let path = said(words);
+                return Err(EditError::NotAKey { path });
+            }
+        }
+        let absent = || EditError::Absent { path: said(from) };
+        let (Step::Key(last), tables) = source.steps.split_last().ok_or_else(absent)? else {
+            return Err(absent());
+        };
+        let Some(Found::Table(table)) = self.find(tables) else {
+            return Err(absent());
+        };
+        let Some(Item::Value(value)) = table.get(last).map(|entry| &entry.item) else {
+            return Err(absent());
+        };
+        let value = value.clone();
+        let path = said(to);
+        self.put(&target.steps, value)
+            .ok_or(EditError::NotAValue { path })?;
+        self.settle();
+        Ok(())
+    }
+
     /// Moves the route `name` before or after `other`; a route that is not there
     /// is made there.
     ///

@@ -21,9 +21,9 @@ const EDITS: &[Row] = &[
         "give a named table another name, also where it is used",
     ),
     edit(
-        "copy KIND NAME to OTHERNAME",
+        "copy PATH...",
         Here::Copy,
-        "make another named table like this one",
+        "copy KIND NAME to OTHERNAME, or the value of a KEY to another KEY",
     ),
     edit(
         "insert route NAME (before|after) OTHERNAME",
@@ -60,6 +60,11 @@ const EDITS: &[Row] = &[
         Here::Load,
         "take set lines or TOML until Ctrl-D",
     ),
+    edit(
+        "load patch terminal",
+        Here::LoadPatch,
+        "take what 'compare' printed, if the candidate has what it begins from",
+    ),
     edit("validate", Here::Validate, "check the candidate"),
     edit(
         "commit [comment TEXT...]",
@@ -71,6 +76,11 @@ const EDITS: &[Row] = &[
         "commit at TIME [comment TEXT...]",
         Here::CommitAt,
         "make it live at 23:30, or at 2026-12-24T23:30, UTC",
+    ),
+    edit(
+        "commit drain TIME [comment TEXT...]",
+        Here::CommitDrain,
+        "make it live when no call is left where it cuts, or after 90s, 5m, 2h",
     ),
     edit(
         "commit cancel",

@@ -6,7 +6,7 @@ use super::{Act, Mode, Role, Row};
 pub(super) const CALLS: &str =
     "[{call:n id:s direction:s from:s to:s peer_a:s peer_b:s state:s secs:n emergency:b silent:s}]";
 pub(super) const CERTIFICATES: &str = "[{name:s kind:s file:s state:s waits:b tunnels:[s] certificates:[{subject:s issuer:s names:[s] until:n sha256:s}]}]";
-pub(super) const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n? asking:b}]";
+pub(super) const PEERS: &str = "[{name:s kind:s target:s state:s since_secs:n active:n limit:n attempts:n answered:n options_ms:n? asking:b drained:b}]";
 pub(super) const LADDER: &str = "{call:n id:s peers:[{name:s place:s}] rungs:[{at:{secs:n nanos:n} side:s ours:b what:s sdp:b note:s message:s}] more:n end:s diagnosis:s}";
 pub(super) const TUNNELS: &str = "[{name:s state:s why:s local:s remote:s auth:s suite:s since_secs:n? rekey_secs:n? downs:n certificate_until:n? packets_in:n octets_in:n packets_out:n octets_out:n}]";
 pub(super) const INTERFACES: &str = "[{name:s link:s kind:s zone:s state:s mtu:n addresses:[s] packets_in:n octets_in:n packets_out:n octets_out:n dropped_in:n dropped_out:n errors_in:n errors_out:n}]";

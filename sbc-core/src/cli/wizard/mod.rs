@@ -159,6 +159,7 @@ fn offer(session: &mut Session, answers: &Answers) -> Result<Offered, String> {
         confirm: Some(MINUTES),
         comment: "first boot".to_owned(),
         at: None,
+        drain: None,
     };
     let committed = configure::commit(session, &wish);
     session.candidate = None;

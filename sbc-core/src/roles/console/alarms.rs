@@ -415,6 +415,7 @@ mod tests {
             answered: 0,
             options_ms: None,
             asking: false,
+            drained: false,
         }
     }
 

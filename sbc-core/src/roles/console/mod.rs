@@ -91,6 +91,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
         "-",
         &format!("console starts, revision {}", room.revision.get()),
     );
+    later::load(&room);
     tokio::task::spawn_local(watch(Rc::clone(&room)));
     room.control.get_ref().send(&FromChild::Ready, &[])?;
     obey(&room).await

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::room::Room;
-use super::{audit, captures, certificates, history, login};
+use super::{audit, captures, certificates, history, later, login};
 use crate::ipc::{ConfigOrder, Ending, FromChild};
 
 /// An answer, or a code and a sentence.
@@ -381,15 +381,14 @@ async fn config(
         "config.live" => {
             let mut answer = room.order(ConfigOrder::Live).await?;
             if let Some(answer) = answer.as_object_mut() {
-                answer.insert("at".to_owned(), json!(room.later.borrow().at()));
+                let later = room.later.borrow();
+                answer.insert("at".to_owned(), json!(later.at()));
+                answer.insert("draining".to_owned(), json!(later.peers()));
             }
             Ok(answer)
         }
         "config.status" => room.order(ConfigOrder::Status).await,
-        "config.cancel" => match room.later.borrow_mut().cancel() {
-            Some(at) => Ok(json!({ "at": at })),
-            None => Err(no("SBC-3017", "no commit waits for its time")),
-        },
+        "config.cancel" => later::cancel(room).await,
         "config.confirm" => room.order(ConfigOrder::Confirm).await,
         "config.back" => {
             let live = room.revision.get();
@@ -432,8 +431,8 @@ async fn config(
                 channel: caller.line.clone(),
                 comment: text("comment").to_owned(),
             };
-            if let Some(at) = arguments.get("at").and_then(Value::as_u64) {
-                return super::later::keep(room, at, whole, order);
+            if let Some(until) = later::Until::of(arguments) {
+                return later::keep(room, until, whole, order).await;
             }
             let answer = put(room, &whole, order).await?;
             let safe = arguments.get("safe").and_then(Value::as_bool) == Some(true);
