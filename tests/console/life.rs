@@ -220,6 +220,35 @@ fn a_commit_that_waits_outlives_the_console_role_and_a_power_cut() {
 }
 
 #[test]
+fn damaged_revisions_are_passed_over_and_told_until_the_next_commit() {
+    let node = Node::start("damaged", 87);
+    for value in [5, 6] {
+        node.follows(&format!(
+            "configure\nset trunk itsp-a max-simultaneous-calls {value}\ncommit\n"
+        ));
+    }
+    let folder = node.cut();
+    let list = folder.join("state/config/revisions.json");
+    let read: serde_json::Value = serde_json::from_slice(&std::fs::read(&list).unwrap()).unwrap();
+    let hash = read["revisions"][2]["hash"].as_str().unwrap();
+    let text = folder.join(format!("state/config/{hash}.toml"));
+    std::fs::write(text, "nothing").unwrap();
+    std::fs::write(list, "no list").unwrap();
+    let node = Node::again(folder);
+    assert_eq!(limit(&node), "5");
+    node.until(SOON, |node| {
+        node.answer("show alarms").contains("revisions-damaged")
+    });
+    let said = node.follows("configure\nset trunk itsp-a max-simultaneous-calls 7\ncommit\n");
+    assert!(said.contains("is live"), "{said}");
+    node.until(SOON, |node| {
+        !node.answer("show alarms").contains("revisions-damaged")
+    });
+    let node = Node::again(node.cut());
+    assert_eq!(limit(&node), "7");
+}
+
+#[test]
 fn a_commit_that_drains_keeps_new_calls_away_and_is_live_when_none_is_left() {
     let node = Node::start("drains", 85);
     let said = node.follows(

@@ -96,14 +96,9 @@ fn a_node_that_ends_again_and_again_is_named() {
     booted.says("calls=accepting").unwrap();
     booted.machine.cut_power();
     drop(booted);
-    // Another hand was at the list of revisions.
-    let odd = node.folder.join("odd");
-    fs::write(&odd, "no list").unwrap();
+    // Another hand put a folder in the place of the list of revisions.
     let list = "/state/config/revisions.json";
-    alters(
-        &node,
-        &format!("rm {list}\nwrite {} {list}\n", odd.display()),
-    );
+    alters(&node, &format!("rm {list}\nmkdir {list}\n"));
     let booted = start(&node, &mut switch, "second");
     booted.says("SBC-FAILED stage=node code=SBC-2105").unwrap();
     let text = booted.machine.console();

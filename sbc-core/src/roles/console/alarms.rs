@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// Every kind that has a source in this image.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 20] = [
     Kind {
         id: "trunk-down",
         severity: "major",
@@ -125,6 +125,12 @@ pub const KINDS: [Kind; 19] = [
         look: "show secrets",
     },
     Kind {
+        id: "revisions-damaged",
+        severity: "major",
+        meaning: "kept configurations are not what they were; the next commit ends it",
+        look: "show rollback",
+    },
+    Kind {
         id: "disk",
         severity: "minor",
         meaning: "the disk of the node fills; major when it is nearly full",
@@ -149,6 +155,16 @@ struct Raised {
     acknowledged: bool,
     /// It was seen in the look that goes on.
     seen: bool,
+}
+
+/// Returns that kept configurations are damaged, if they are.
+pub fn damaged(all: &[serde_json::Value]) -> Option<Fact> {
+    let first = all.first()?.as_str().unwrap_or_default();
+    let more = match all.len() {
+        1 => String::new(),
+        all => format!(", and {} more", all - 1),
+    };
+    Some(Fact::new("revisions-damaged", "", format!("{first}{more}")))
 }
 
 /// What the alarms are made from.

@@ -152,6 +152,7 @@ async fn watch(room: Rc<Room>) {
         ..alarms::Facts::default()
     };
     let mut ended = ended::Ended::new(room.books());
+    let mut damaged = Vec::new();
     loop {
         tokio::time::sleep(LOOKS_EVERY).await;
         later::look(&room).await;
@@ -170,10 +171,16 @@ async fn watch(room: Rc<Room>) {
             facts.peers = serde_json::from_value(peers).unwrap_or_default();
             facts.limits = serde_json::from_value(limits).unwrap_or_default();
             facts.back_in = live.get("back_in_secs").and_then(Value::as_u64);
+            damaged = live
+                .get("damaged")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default();
         }
         ended.look(now());
         facts.others = ended.facts(now(), &room.node.borrow().alarms.quality);
         facts.others.extend(room.secrets.facts());
+        facts.others.extend(alarms::damaged(&damaged));
         facts.others.extend(machine::facts(room.state()));
         facts.others.extend(room.syslog.facts());
         facts.network = room.network.borrow().clone();

@@ -182,7 +182,8 @@ impl Supervisor {
         let left = own
             .back_at
             .map(|at| at.saturating_duration_since(Instant::now()).as_secs());
-        json!({ "revision": own.revisions.live(), "back_in_secs": left })
+        let damaged = own.revisions.damaged();
+        json!({ "revision": own.revisions.live(), "back_in_secs": left, "damaged": damaged })
     }
 
     fn list(&self) -> Value {

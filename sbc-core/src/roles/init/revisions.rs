@@ -1,10 +1,13 @@
 //! The revisions of the configuration: texts come in, the latest fifty are kept,
 //! in a folder if there is one. A text is named by its hash; a file appears whole
-//! or not at all (temporary, fsync, rename).
+//! or not at all (temporary, fsync, rename). The list lies there twice. What other
+//! hands damaged is passed over and told: the node goes on with the last confirmed
+//! revision that is what it was, and never with one that nobody confirmed.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -34,6 +37,9 @@ struct Index {
     /// The hash of the file that was last given to `sbc run`.
     given: String,
     revisions: Vec<Revision>,
+    /// What was found damaged since the last commit, in words.
+    #[serde(default)]
+    damaged: Vec<String>,
 }
 
 /// All revisions that are kept.
@@ -96,7 +102,7 @@ impl Revisions {
                 own.index.given = hash;
                 let author = Author {
                     author: "file".to_owned(),
-                    channel: "boot".to_owned(),
+                    channel: BOOT.to_owned(),
                     comment: String::new(),
                 };
                 own.add(given.text, &author, now, true)?;
@@ -106,25 +112,36 @@ impl Revisions {
     }
 
     fn read(&mut self) -> io::Result<()> {
-        let Some(folder) = &self.folder else {
+        let Some(folder) = self.folder.clone() else {
             return Ok(());
         };
-        fs::create_dir_all(folder)?;
-        match fs::read(folder.join(INDEX)) {
-            Ok(text) => self.index = serde_json::from_slice(&text)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        for known in &self.index.revisions {
-            let text = fs::read_to_string(folder.join(file_name(&known.hash)))?;
-            // A text that is not what its name says was changed by other hands.
-            if hash(&text) != known.hash {
-                let why = format!("revision {} is not what it was", known.revision);
-                return Err(io::Error::other(why));
+        fs::create_dir_all(&folder)?;
+        self.index = index(&folder)?;
+        for known in std::mem::take(&mut self.index.revisions) {
+            match fs::read_to_string(folder.join(file_name(&known.hash))) {
+                Ok(text) if hash(&text) == known.hash => {
+                    self.texts.push((known.hash.clone(), text));
+                    self.index.revisions.push(known);
+                }
+                // A text that is not what its name says was changed by other hands.
+                Ok(_) => self.passed_over(&known, "not what it was"),
+                Err(error) => self.passed_over(&known, &error.to_string()),
             }
-            self.texts.push((known.hash.clone(), text));
         }
         Ok(())
+    }
+
+    fn passed_over(&mut self, known: &Revision, why: &str) {
+        let said = format!("revision {}: {why}", known.revision);
+        tracing::error!("{said}");
+        if self.index.damaged.len() < REVISIONS_MAX {
+            self.index.damaged.push(said);
+        }
+    }
+
+    /// Returns what was found damaged since the last commit.
+    pub fn damaged(&self) -> &[String] {
+        &self.index.damaged
     }
 
     /// Adds a text, which is live from then on. Returns its number.
@@ -157,9 +174,15 @@ impl Revisions {
             confirmed,
         });
         self.texts.push((hash, text.to_owned()));
+        // Whoever commits has seen what is live.
+        let damaged = match author.channel.as_str() {
+            BOOT => Vec::new(),
+            _ => std::mem::take(&mut self.index.damaged),
+        };
         if let Err(error) = self.write_index() {
             self.index.revisions.pop();
             self.texts.pop();
+            self.index.damaged.extend(damaged);
             return Err(error);
         }
         self.live = revision;
@@ -267,17 +290,94 @@ impl Revisions {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
-        whole::write_private(
-            &folder.join(INDEX),
-            &serde_json::to_vec_pretty(&self.index)?,
-        )
+        let text = serde_json::to_vec_pretty(&self.index)?;
+        whole::write_private(&folder.join(INDEX), &text)?;
+        // The list is written: what was asked for is done, with or without a copy.
+        if let Err(error) = whole::write_private(&folder.join(SECOND), &text) {
+            tracing::warn!(%error, "the list of revisions has no copy");
+        }
+        Ok(())
     }
 }
 
+/// The list, and its second copy.
 const INDEX: &str = "revisions.json";
+const SECOND: &str = "revisions.second.json";
+
+/// The channel of a text that came with the start.
+const BOOT: &str = "boot";
+
+/// Reads the list, else its copy. Where neither can be read, what is kept may not be
+/// in force: nobody knows what was confirmed. Each text that is what its name says
+/// then stands in a new list, the oldest first, for whoever rolls back to it.
+fn index(folder: &Path) -> io::Result<Index> {
+    let mut said = Vec::new();
+    for name in [INDEX, SECOND] {
+        let why = match fs::read(folder.join(name)) {
+            Ok(text) => match serde_json::from_slice::<Index>(&text) {
+                Ok(mut index) => {
+                    index.damaged.extend(said);
+                    return Ok(index);
+                }
+                Err(error) => error.to_string(),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => "not there".to_owned(),
+            Err(error) => return Err(error),
+        };
+        said.push(format!("{name}: {why}"));
+    }
+    let revisions = found(folder)?;
+    if revisions.is_empty() {
+        // The first start of all.
+        return Ok(Index::default());
+    }
+    for said in &said {
+        tracing::error!("{said}");
+    }
+    Ok(Index {
+        given: String::new(),
+        revisions,
+        damaged: said,
+    })
+}
+
+/// Returns every text of the folder that is what its name says, by its age.
+fn found(folder: &Path) -> io::Result<Vec<Revision>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder)?.take(REVISIONS_MAX * 4) {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let Some(stem) = name.strip_suffix(TEXT) else {
+            continue;
+        };
+        let text = fs::read_to_string(entry.path());
+        if text.is_ok_and(|text| hash(&text) == stem) {
+            let since = entry.metadata()?.modified()?.duration_since(UNIX_EPOCH);
+            all.push((since.unwrap_or_default(), stem.to_owned()));
+        }
+    }
+    all.sort();
+    let over = all.len().saturating_sub(REVISIONS_MAX);
+    let each = (1..).zip(all.into_iter().skip(over));
+    let revisions = each.map(|(revision, (since, hash))| Revision {
+        revision,
+        hash,
+        author: "unknown".to_owned(),
+        channel: BOOT.to_owned(),
+        time: since.as_secs(),
+        comment: "found without a list".to_owned(),
+        confirmed: false,
+    });
+    Ok(revisions.collect())
+}
+
+/// How the name of a text ends.
+const TEXT: &str = ".toml";
 
 fn file_name(hash: &str) -> String {
-    format!("{hash}.toml")
+    format!("{hash}{TEXT}")
 }
 
 /// Returns the SHA-256 of a text in hexadecimal digits.
@@ -369,17 +469,55 @@ mod tests {
         assert_eq!(own.text(1), Some("a = 0\n"));
         assert_eq!(own.live_text(), "a = 199\n");
         let files = fs::read_dir(&folder).unwrap().count();
-        assert_eq!(files, REVISIONS_MAX + 1);
+        assert_eq!(files, REVISIONS_MAX + 2);
         fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_text_that_other_hands_changed_is_refused() {
+    fn a_text_that_other_hands_changed_is_passed_over_and_told_until_the_next_commit() {
         let folder = folder("changed");
-        let own = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
-        let file = folder.join(file_name(&own.all()[0].hash));
-        fs::write(file, "a = 2\n").unwrap();
-        assert!(Revisions::open(Some(folder.clone()), &each("a = 1\n"), 2).is_err());
+        let mut own = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
+        own.add("a = 2\n", &by("alice"), 2, true).unwrap();
+        own.add("a = 3\n", &by("alice"), 3, true).unwrap();
+        let file = |own: &Revisions, at: usize| folder.join(file_name(&own.all()[at].hash));
+        fs::write(file(&own, 2), "a = 9\n").unwrap();
+        let mut later = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 4).unwrap();
+        assert_eq!((later.live(), later.live_text()), (2, "a = 2\n"));
+        assert_eq!(later.damaged(), ["revision 3: not what it was"]);
+        later.add("a = 4\n", &by("alice"), 5, true).unwrap();
+        assert!(later.damaged().is_empty());
+        // Without any that is whole, what the node is started with holds.
+        for at in 0..later.all().len() {
+            fs::write(file(&later, at), "b = 1\n").unwrap();
+        }
+        let last = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 6).unwrap();
+        assert_eq!(last.live_text(), "a = 1\n");
+        assert_eq!(last.damaged().len(), 3);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_has_a_copy_and_without_it_nothing_unconfirmed_is_live() {
+        let folder = folder("list");
+        let mut own = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 1).unwrap();
+        own.add("a = 2\n", &by("alice"), 2, true).unwrap();
+        own.add("a = 3\n", &by("alice"), 3, false).unwrap();
+        fs::write(folder.join(INDEX), "no list").unwrap();
+        let again = Revisions::open(Some(folder.clone()), &each("a = 1\n"), 4).unwrap();
+        assert_eq!((again.live(), again.live_text()), (2, "a = 2\n"));
+        assert_eq!(again.damaged().len(), 1);
+
+        fs::write(folder.join(INDEX), "no list").unwrap();
+        fs::write(folder.join(SECOND), "[]").unwrap();
+        let empty = Given {
+            text: "a = 0\n",
+            first_only: true,
+        };
+        let last = Revisions::open(Some(folder.clone()), &empty, 5).unwrap();
+        assert_eq!(last.live_text(), "a = 0\n");
+        assert_eq!(last.damaged().len(), 2);
+        let kept: Vec<&str> = (1..=3).filter_map(|at| last.text(at)).collect();
+        assert_eq!(kept.len(), 3, "each can be rolled back to: {kept:?}");
         fs::remove_dir_all(folder).unwrap();
     }
 }
