@@ -22,10 +22,15 @@ const LIMIT: &str = "max-simultaneous-calls = ";
 
 /// Starts a node that was given its configuration from outside.
 pub fn start(node: &Node, switch: &mut Switch, cable: &str) -> Booted {
+    start_by(Loader::Bios, node, switch, cable)
+}
+
+/// The same by another loader.
+pub fn start_by(loader: Loader, node: &Node, switch: &mut Switch, cable: &str) -> Booted {
     let file = node.folder.join("config.toml");
     fs::write(&file, FILE).unwrap();
     let cable = switch.trunk(cable, &[]).unwrap();
-    node.start_with(Loader::Bios, |plan| {
+    node.start_with(loader, |plan| {
         plan.nic("virtio-net-pci", &cable.socket);
         let given = format!("name=opt/sbc/config.toml,file={}", file.display());
         plan.words(["-fw_cfg", &given]);

@@ -15,6 +15,7 @@ mod console;
 mod contents;
 mod cuts;
 mod data;
+mod esp;
 mod secure;
 mod stages;
 mod tampered;
