@@ -11,6 +11,7 @@ use sbc_image::verify::verify;
 use sbc_tests::kit::firmware::{Box, Image, Loader};
 
 use super::folder;
+use super::update::{await_slots, updated};
 
 const SECTOR: u64 = 512;
 
@@ -105,7 +106,7 @@ fn a_damaged_root_is_named_on_the_console_and_is_not_booted() {
     booted.says("SBC-FAILED stage=image code=SBC-2101").unwrap();
     booted.says("slot A is marked").unwrap();
     let text = booted.machine.console();
-    assert!(text.contains("slot A is damaged"), "{text}");
+    assert!(text.contains("slot A: it is damaged"), "{text}");
     assert!(!text.contains("SBC-READY"), "{text}");
     drop(booted);
     // The loader was told, durably: it does not try again.
@@ -114,4 +115,48 @@ fn a_damaged_root_is_named_on_the_console_and_is_not_booted() {
     let variables = String::from_utf8_lossy(&variables["grub/grubenv"]).into_owned();
     assert!(variables.contains("left_a=0\n"), "{variables}");
     std::fs::remove_file(disk).unwrap();
+}
+
+#[test]
+fn a_good_slot_that_is_damaged_gives_way_to_the_other_which_says_why() {
+    let name = "a_good_slot_that_is_damaged_gives_way_to_the_other_which_says_why";
+    if !sbc_tests::is_full(name) {
+        return;
+    }
+    let Some(image) = Image::for_test(name).expect("the image") else {
+        return;
+    };
+    for loader in [Loader::Bios, Loader::Uefi] {
+        let (node, booted, _) = updated(name, &image, loader);
+        booted.machine.cut_power();
+        drop(booted);
+        let whole = node.folder.join("whole");
+        std::fs::copy(&node.disk, &whole).unwrap();
+        let places = [
+            (start("root-b") + 5_000_000, "damaged: "),
+            (start("hash-b") + 9000, "damaged: "),
+            (start("hash-b") + 5000, "its hash tree is damaged"),
+            (start("hash-b") + 2, "its hash tree is damaged"),
+        ];
+        for (at, why) in places {
+            std::fs::copy(&whole, &node.disk).unwrap();
+            spoil(&node.disk, at);
+            let booted = node.start(loader);
+            booted
+                .says("slot B is marked, the other one is next")
+                .unwrap();
+            booted.says("SBC-READY version=0.1.0 slot=A").unwrap();
+            let text = booted.machine.console();
+            let (_, after) = text.split_once("slot B is marked").unwrap();
+            let said = after.lines().find(|line| line.contains("slot B gave up: "));
+            println!("{loader:?}, octet {at}: {said:?}");
+            assert!(said.is_some_and(|said| said.contains(why)), "{text}");
+            let mut port = booted.port().unwrap();
+            await_slots(
+                &mut port,
+                [("0.1.0", "good"), ("0.2.0", "not to be booted")],
+            );
+        }
+        std::fs::remove_dir_all(&node.folder).unwrap();
+    }
 }

@@ -192,7 +192,7 @@ fn a_bundle_that_is_unsigned_too_old_or_changed_is_refused_and_nothing_is_writte
 }
 
 /// Updates a fresh node from A to B, and returns it running.
-fn updated(name: &str, image: &Image, loader: Loader) -> (Node, Booted, Port) {
+pub fn updated(name: &str, image: &Image, loader: Loader) -> (Node, Booted, Port) {
     let node = Node::new(name, image);
     node.bring(&next(image, "0.2.0", None, "test-1"));
     let booted = node.start(loader);

@@ -95,16 +95,24 @@ pub fn with_loaders<T>(
     done
 }
 
-/// Tells both loaders. Each step leaves either the old or the new state, also
-/// when the power goes.
+/// Returns the slot whose command line has this root: UEFI's loader does not say which
+/// one it took.
 ///
 /// # Errors
-/// When the boot partition cannot be mounted or written.
-pub fn mark(partitions: &[Partition], letter: char, mark: Mark) -> io::Result<()> {
-    with_loaders(partitions, |esp| tell(esp, letter, mark))
+/// When the boot partition cannot be mounted, or no slot has it.
+pub fn of_root(partitions: &[Partition], root: &str) -> io::Result<char> {
+    with_loaders(partitions, |esp| {
+        let has = |letter: &char| {
+            let line = fs::read_to_string(esp.join(format!("grub/slot-{letter}.cfg")));
+            line.is_ok_and(|line| !root.is_empty() && line.contains(&format!("sbc.root={root}")))
+        };
+        let found = ['a', 'b'].into_iter().find(has);
+        found.ok_or_else(|| io::Error::other("no slot has this root"))
+    })
 }
 
-/// The same, with the boot partition mounted.
+/// Tells both loaders, with the boot partition mounted. Each step leaves either the
+/// old or the new state, also when the power goes.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -194,13 +202,20 @@ pub fn clear(esp: &Path, letter: char) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the name of a program that is whole and has no try: it is given one by
+/// [`tell`], when somebody has written down what the try is for.
+#[must_use]
+pub fn untried(letter: char, version: Version) -> String {
+    format!("sbc-{letter}_{version}+0-3.efi")
+}
+
 /// Returns the new name of a file that belongs to the slot.
 fn renamed(name: &str, letter: char, mark: Mark) -> Option<String> {
     let version = version_of(name, letter)?;
     let bare = format!("sbc-{letter}_{version}");
     Some(match mark {
         Mark::Good => format!("{bare}.efi"),
-        Mark::Bad => format!("{bare}+0-3.efi"),
+        Mark::Bad => untried(letter, version),
         Mark::Once => format!("{bare}+1.efi"),
         Mark::Last => format!("{bare}+0.efi"),
     })
@@ -241,6 +256,9 @@ mod tests {
         assert_eq!(renamed(blessed, 'a', Mark::Good).unwrap(), blessed);
         assert_eq!(renamed(name, 'b', Mark::Good), None);
         assert_eq!(renamed("other.efi", 'a', Mark::Bad), None);
+        let installed = untried('b', Version::parse("0.2.0").unwrap());
+        let tried = renamed(&installed, 'b', Mark::Once).unwrap();
+        assert_eq!(tried, "sbc-b_0.2.0+1.efi");
     }
 
     #[test]

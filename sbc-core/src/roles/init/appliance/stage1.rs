@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use super::disks;
 use super::modules::Modules;
-use super::slot::{self, Mark};
+use super::slot;
 use super::verity::{self, Slot};
-use super::{mounts, words};
+use super::{mounts, update, words};
 use crate::jail::ceilings;
 
 /// Modules nothing asks for.
@@ -47,33 +47,43 @@ fn boot() -> io::Result<()> {
     let hint = field(&line, "sbc.slot").and_then(|word| word.chars().next());
     let slots = await_slots(&modules, &root_hash, hint);
     let Some(slot) = slots.first() else {
-        return Err(io::Error::other(
-            "no slot on any disk has the root of this command line",
-        ));
+        let why = "no slot on any disk has the root of this command line";
+        words::failed("image", "SBC-2101", why);
+        files(&modules);
+        let root = field(&line, "sbc.root").unwrap_or_default();
+        let meant = hint.map_or_else(|| slot::of_root(&disks::partitions(), root), Ok);
+        match meant {
+            Ok(letter) => leave(letter, "its hash tree is damaged"),
+            Err(error) => words::say(&format!("no slot can be marked: {error}")),
+        }
+        return Ok(());
     };
     match verity::open(slot, &root_hash) {
         Ok(device) => Err(go(&device, slot.letter)),
         Err(error) => {
-            give_up(slot, &modules, &error);
+            let why = format!("it is damaged: {error}");
+            let letter = slot.letter.to_ascii_uppercase();
+            words::failed("image", "SBC-2101", &format!("slot {letter}: {why}"));
+            files(&modules);
+            leave(slot.letter, &why);
             Ok(())
         }
     }
 }
 
-/// Marks a broken slot and starts again, with the other one.
-fn give_up(slot: &Slot, modules: &Modules, error: &io::Error) {
-    let letter = slot.letter.to_ascii_uppercase();
-    words::failed(
-        "image",
-        "SBC-2101",
-        &format!("slot {letter} is damaged: {error}"),
-    );
+/// Loads what the boot partition is mounted with.
+fn files(modules: &Modules) {
     for name in ["vfat", "nls_ascii", "nls_cp437", "nls_utf8"] {
         let _built_in_or_told_below = modules.load(name);
     }
-    match slot::mark(&disks::partitions(), slot.letter, Mark::Bad) {
-        Ok(()) => words::say(&format!("slot {letter} is marked, the other one is next")),
-        Err(error) => words::say(&format!("slot {letter} cannot be marked: {error}")),
+}
+
+/// Marks a broken slot, and leaves word for the other one, which is next.
+fn leave(letter: char, why: &str) {
+    let upper = letter.to_ascii_uppercase();
+    match update::give_up(&disks::partitions(), letter, why) {
+        Ok(()) => words::say(&format!("slot {upper} is marked, the other one is next")),
+        Err(error) => words::say(&format!("slot {upper} cannot be marked: {error}")),
     }
 }
 

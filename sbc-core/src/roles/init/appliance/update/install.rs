@@ -115,9 +115,9 @@ pub fn install(
         config: place.config.clone(),
         why: None,
     };
-    let ready = esp
-        .join(PROGRAMS)
-        .join(format!("sbc-{slot}_{version}+1.efi"));
+    // UEFI's loader knows it from here on, and prefers all that have a try left: until
+    // the trial is written nobody boots it.
+    let ready = esp.join(PROGRAMS).join(slot::untried(slot, version));
     fs::rename(&new, ready).map_err(failed)?;
     switch(esp, (from, running), &trial).map_err(failed)
 }

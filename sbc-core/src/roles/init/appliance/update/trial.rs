@@ -14,6 +14,8 @@ use super::version::Version;
 
 const TRIAL: &str = "sbc.trial";
 const FLOOR: &str = "sbc.floor";
+/// What a slot that is not on trial left to be said by the other one.
+const WORD: &str = "sbc.word";
 
 /// A slot that has one boot to become ready.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -80,8 +82,8 @@ impl Trial {
     }
 }
 
-fn forget(esp: &Path) -> io::Result<()> {
-    match fs::remove_file(esp.join(TRIAL)) {
+fn forget(esp: &Path, file: &str) -> io::Result<()> {
+    match fs::remove_file(esp.join(file)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -106,30 +108,40 @@ pub fn look(partitions: &[Partition], letter: char) -> io::Result<(Option<Trial>
 }
 
 fn looked(esp: &Path, letter: char) -> io::Result<(Option<Trial>, Option<String>)> {
+    let word = fs::read_to_string(esp.join(WORD)).ok();
+    if word.is_some() {
+        forget(esp, WORD)?;
+    }
     match Trial::read(esp) {
-        None => Ok((None, None)),
-        Some(trial) if trial.slot == letter => Ok((Some(trial), None)),
+        None => Ok((None, word)),
+        Some(trial) if trial.slot == letter => Ok((Some(trial), word)),
         Some(trial) => {
             slot::tell(esp, trial.slot, Mark::Bad)?;
-            forget(esp)?;
+            forget(esp, TRIAL)?;
             Ok((None, Some(trial.epitaph())))
         }
     }
 }
 
-/// Gives the trial of this boot up: the other slot is next, and will say why.
+/// Gives a slot up, on trial or not: the other one is next, and will say why.
 ///
 /// # Errors
 /// When the boot partition cannot be written; the loaders then count it as tried.
 pub fn give_up(partitions: &[Partition], letter: char, why: &str) -> io::Result<()> {
-    slot::with_loaders(partitions, |esp| {
-        let why: String = why.chars().filter(|letter| !letter.is_control()).collect();
-        if let Some(trial) = Trial::read(esp).filter(|trial| trial.slot == letter) {
-            let why = Some(why);
-            Trial { why, ..trial }.write(esp)?;
-        }
-        slot::tell(esp, letter, Mark::Bad)
-    })
+    slot::with_loaders(partitions, |esp| given_up(esp, letter, why))
+}
+
+fn given_up(esp: &Path, letter: char, why: &str) -> io::Result<()> {
+    let why: String = why.chars().filter(|letter| !letter.is_control()).collect();
+    if let Some(trial) = Trial::read(esp).filter(|trial| trial.slot == letter) {
+        let why = Some(why);
+        Trial { why, ..trial }.write(esp)?;
+    } else {
+        let letter = letter.to_ascii_uppercase();
+        let word = format!("slot {letter} gave up: {why}");
+        whole::write(&esp.join(WORD), word.as_bytes())?;
+    }
+    slot::tell(esp, letter, Mark::Bad)
 }
 
 /// Takes that this boot's slot is ready: it is good, its trial is over, its
@@ -155,7 +167,7 @@ fn blessed(esp: &Path, letter: char) -> io::Result<()> {
     if below {
         slot::tell(esp, other(letter), Mark::Bad)?;
     }
-    forget(esp)
+    forget(esp, TRIAL)
 }
 
 #[cfg(test)]
@@ -218,6 +230,18 @@ mod tests {
             Some("slot B 0.2.0 gave up: no READY in 90 s, stage fence")
         );
         assert_eq!(words(&esp), ["good", "not to be booted"]);
+        assert_eq!(looked(&esp, 'a').unwrap(), (None, None), "it is said once");
+        fs::remove_dir_all(&esp).unwrap();
+    }
+
+    #[test]
+    fn a_slot_that_was_good_and_is_damaged_leaves_its_reason_to_the_other_one() {
+        let esp = esp("damaged");
+        slot::tell(&esp, 'b', Mark::Good).unwrap();
+        given_up(&esp, 'b', "it is damaged: an error\nof the disk").unwrap();
+        assert_eq!(words(&esp), ["good", "not to be booted"]);
+        let said = Some("slot B gave up: it is damaged: an errorof the disk".to_owned());
+        assert_eq!(looked(&esp, 'a').unwrap(), (None, said));
         assert_eq!(looked(&esp, 'a').unwrap(), (None, None), "it is said once");
         fs::remove_dir_all(&esp).unwrap();
     }
