@@ -21,7 +21,7 @@ use crate::name::{Name, PeerName};
 use crate::network::{Authority, Certificate, Interface, Network, Suite, Tunnel, TunnelAuth};
 use crate::node::{
     Alarms, Cdr, CollectedBy, Collector, Elin, Emergency, Level, Limits, Log, Management, Media,
-    Node, Qos, Quality, Shaper, Site, System,
+    Node, Qos, Quality, Shaper, Site, System, TimeServer,
 };
 use crate::number::Number;
 use crate::peer::{
@@ -67,7 +67,7 @@ pub fn node(draft: &Draft<'_>) -> Option<Node> {
         };
     }
     Some(Node {
-        system: system(file.system.value()?)?,
+        system: system(draft, file.system.value()?)?,
         management: management(draft, &file.management.or(ManagementFile::default())?)?,
         media: media(&file.media.or(MediaFile::default())?)?,
         interfaces: collect(&draft.interfaces, interface)?,
@@ -108,16 +108,21 @@ fn values<T: Clone>(given: &Given<Vec<Spanned<T>>>) -> Option<Vec<T>> {
     Some(items.into_iter().map(|item| item.value).collect())
 }
 
-fn system(file: &SystemFile) -> Option<System> {
+fn system(draft: &Draft<'_>, file: &SystemFile) -> Option<System> {
     let timezone = file
         .timezone
         .optional()?
         .map_or_else(|| String::from("UTC"), |zone| zone.0);
+    let servers = values(&file.ntp)?.into_iter();
+    let ntp = servers.map(|address| {
+        let source = draft.management_towards(address)?;
+        Some(TimeServer { address, source })
+    });
     Some(System {
         hostname: file.hostname.value()?.0.clone(),
         country: *file.country.value()?,
         timezone,
-        ntp: values(&file.ntp)?,
+        ntp: ntp.collect::<Option<_>>()?,
         dns: values(&file.dns)?,
     })
 }
@@ -528,10 +533,6 @@ fn log(draft: &Draft<'_>, file: &LogFile) -> Option<Log> {
 
 fn collector(draft: &Draft<'_>, table: &NamedTable<SyslogFile>) -> Option<Collector> {
     let target = table.table.target.value()?.0;
-    let management = draft.file.management.value()?;
-    let interface = draft.interfaces.get(management.interface.value()?)?;
-    let own = interface.table.address.value()?.iter();
-    let mut own = own.map(|own| own.value.0.address());
     Some(Collector {
         target,
         by: match table.table.transport.or(SyslogTransport::Udp)? {
@@ -545,7 +546,7 @@ fn collector(draft: &Draft<'_>, table: &NamedTable<SyslogFile>) -> Option<Collec
                 },
             },
         },
-        source: own.find(|own| own.is_ipv4() == target.is_ipv4())?,
+        source: draft.management_towards(target.ip())?,
     })
 }
 

@@ -208,6 +208,15 @@ impl<'f> Draft<'f> {
         routes.filter(|route| route.value.active())
     }
 
+    /// Returns our address of management in the family of `other`.
+    pub fn management_towards(&self, other: IpAddr) -> Option<IpAddr> {
+        let management = self.file.management.value()?;
+        let interface = self.interfaces.get(management.interface.value()?)?;
+        let own = interface.table.address.value()?.iter();
+        let mut own = own.map(|own| own.value.0.address());
+        own.find(|own| own.is_ipv4() == other.is_ipv4())
+    }
+
     /// Returns the active collectors of the log.
     pub fn collectors(&self) -> impl Iterator<Item = &'f NamedTable<SyslogFile>> + use<'f> {
         let log = self.file.log.value();

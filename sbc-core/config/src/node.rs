@@ -86,8 +86,16 @@ pub struct System {
     pub hostname: String,
     pub country: Country,
     pub timezone: String,
-    pub ntp: Vec<IpAddr>,
+    pub ntp: Vec<TimeServer>,
     pub dns: Vec<IpAddr>,
+}
+
+/// One of `system.ntp`: a server of the time (RFC 4330).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TimeServer {
+    pub address: IpAddr,
+    /// Our address of management, from which it is asked.
+    pub source: IpAddr,
 }
 
 /// `[management]`: who may reach the node's own services.

@@ -62,6 +62,25 @@ fn the_matrix_of_management_holds_its_collectors_and_no_more() {
     assert!(!found(&bare, &desired).is_empty());
 }
 
+/// RFC 4330 §4: the servers of `system.ntp` are asked at port 123.
+#[test]
+fn the_matrix_of_management_holds_its_time_servers_and_no_more() {
+    let (node, desired) = of(EXAMPLE);
+    assert_eq!(found(&node, &desired), Vec::<String>::new());
+    let open = matrix(&desired).to_string();
+    let lines: Vec<&str> = open.lines().filter(|line| line.contains(" 123")).collect();
+    let wanted = [
+        "  10.0.0.1-10.0.0.2 > 10.0.0.5  udp from 123 to 40000-59999",
+        "  10.0.0.5 > 10.0.0.1-10.0.0.2  udp from any to 123, by user 904",
+    ];
+    assert_eq!(lines, wanted);
+    // The proof can fail: the same rules for a node that names no server.
+    let bare = EXAMPLE.replace("ntp      =", "# ntp    =");
+    let (bare, _) = of(&bare);
+    assert!(bare.system.ntp.is_empty());
+    assert!(!found(&bare, &desired).is_empty());
+}
+
 #[test]
 fn the_small_matrix_is_this_one() {
     let (_, desired) = of(SMALL);

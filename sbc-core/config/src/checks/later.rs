@@ -42,6 +42,9 @@ pub mod cap {
     /// Collectors of the log: two sites with two each. Every one has a queue of its
     /// own in the console role.
     pub const COLLECTORS: u32 = 4;
+    /// Servers of the time: with four, one that lies is outvoted while another is
+    /// away (RFC 8633 §3.2).
+    pub const TIME_SERVERS: u32 = 4;
 }
 
 fn later(span: &Span, message: alloc::string::String, help: &str) -> Problem {

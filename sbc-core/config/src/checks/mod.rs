@@ -11,6 +11,7 @@ mod peers;
 mod reference;
 mod routes;
 mod secrets;
+mod time;
 mod tunnel;
 mod users;
 
@@ -26,7 +27,7 @@ use crate::tree::{Table, Value};
 type Check = fn(&Draft<'_>, &mut Report);
 
 /// Every check, theme by theme.
-const THEMES: [&[Check]; 11] = [
+const THEMES: [&[Check]; 12] = [
     reference::CHECKS,
     network::CHECKS,
     tunnel::CHECKS,
@@ -37,6 +38,7 @@ const THEMES: [&[Check]; 11] = [
     secrets::CHECKS,
     users::CHECKS,
     log::CHECKS,
+    time::CHECKS,
     later::CHECKS,
 ];
 

@@ -93,7 +93,7 @@ table! {
         "country" country: Country = "required", Required;
         /// The zone its clock shows.
         "timezone" timezone: TimeZone = "UTC", Optional;
-        /// Time servers: the first questions look whether they answer; no clock is set by them yet.
+        /// Time servers (SNTP, RFC 4330), asked by management alone; four at most.
         "ntp" ntp: List<IpAddr> = "[]", Optional;
         /// Name servers.
         "dns" dns: List<IpAddr> = "[]", Optional;

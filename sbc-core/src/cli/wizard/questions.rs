@@ -380,7 +380,8 @@ pub fn lines(answers: &Answers) -> String {
     for key in ["hostname", "country", "timezone"] {
         out.push(format!("set system {key} {}", of(key)));
     }
-    if let Some(servers) = given("ntp") {
+    // The time is asked by management alone.
+    if let Some(servers) = given("ntp").filter(|_| managed(answers)) {
         out.push(format!("set system ntp [{servers}]"));
     }
     if managed(answers) {

@@ -14,7 +14,7 @@ use super::rows::{
     target, word,
 };
 use super::sentence::{DENY, DISCOVERY, ENCRYPT, MANAGEMENT, MEDIA, SILENT, SIP, USERS, VPN_PORTS};
-use super::{Users, collectors, mark};
+use super::{Users, clocks, collectors, mark};
 use crate::firewall::{Family, Field, Match, Rule, Table, Values};
 
 /// The name of the table.
@@ -75,6 +75,8 @@ fn heard(places: &[Place], media: Range) -> Vec<Rule> {
         for collector in &place.collectors {
             rules.extend(collectors::heard(place, collector));
         }
+        let servers = place.servers.iter();
+        rules.extend(servers.map(|server| clocks::heard(place, server)));
         hear_discovery(place, &mut rules);
         let operators = of(v4_of(place), &place.operators);
         if !operators.is_empty() {
@@ -214,6 +216,9 @@ fn said(places: &[Place], media: Range, users: Users) -> Vec<Rule> {
         say_to_peers(place, media, users, &mut rules);
         for collector in &place.collectors {
             collectors::said(place, collector, users.console, &mut rules);
+        }
+        for server in &place.servers {
+            clocks::said(place, server, users.console, &mut rules);
         }
         for (_, mut matches) in discovery(place, Way::Out) {
             matches.insert(0, output(&place.link));

@@ -11,6 +11,7 @@ use crate::desired::{Connection, Desired};
 use place::Place;
 
 mod base;
+mod clocks;
 mod collectors;
 mod frames;
 mod links;
@@ -21,6 +22,7 @@ mod rows;
 pub(crate) mod sentence;
 mod ways;
 
+pub use clocks::PORT as TIME;
 pub use links::EPHEMERAL;
 
 /// Devices as the file writes them (kernel name, MAC, bus path), and what the
@@ -35,7 +37,7 @@ pub struct Users {
     pub charon: u32,
     pub signal: u32,
     pub relay: u32,
-    /// Sends the log to its collectors.
+    /// Sends the log to its collectors, and asks for the time.
     pub console: u32,
 }
 

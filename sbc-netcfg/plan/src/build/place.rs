@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use sbc_config::network::{Interface, Tunnel, Via};
-use sbc_config::node::Collector;
+use sbc_config::node::{Collector, TimeServer};
 use sbc_config::{Name, Network, Node, Peer, Socket, Zone};
 
 use super::{Ports, names};
@@ -39,6 +39,8 @@ pub struct Place {
     pub operators: Vec<Network>,
     /// Collectors of the log.
     pub collectors: Vec<Collector>,
+    /// Servers of the time.
+    pub servers: Vec<TimeServer>,
 }
 
 /// A peer as the fence sees it.
@@ -91,7 +93,8 @@ impl Place {
         let remotes = self.remotes.iter().map(|one| Network::host(one.address));
         let collectors = self.collectors.iter();
         let collectors = collectors.map(|one| Network::host(one.target.ip()));
-        let all = peers.chain(remotes).chain(collectors);
+        let servers = self.servers.iter().map(|one| Network::host(one.address));
+        let all = peers.chain(remotes).chain(collectors).chain(servers);
         let all = all.chain(self.operators.iter().copied());
         let mut all: Vec<Network> = all
             .filter(|one| one.address().is_ipv4() == v4 && self.speaks(v4))
@@ -202,6 +205,11 @@ fn of_interface(
         } else {
             Vec::new()
         },
+        servers: if ours {
+            node.system.ntp.clone()
+        } else {
+            Vec::new()
+        },
     }
 }
 
@@ -240,6 +248,7 @@ fn of_tunnel(
         remotes: Vec::new(),
         operators: Vec::new(),
         collectors: Vec::new(),
+        servers: Vec::new(),
     })
 }
 

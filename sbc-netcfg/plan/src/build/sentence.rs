@@ -25,6 +25,8 @@ pub(crate) const MANAGEMENT: &str =
     "SR-22: management unreachable from trunks and Mediation Servers";
 pub(crate) const COLLECTORS: &str =
     "SR-13: the log leaves by management, under the console's user, for its collectors alone";
+pub(crate) const CLOCKS: &str =
+    "SR-14: the time is asked by management, under the console's user, of the listed servers alone";
 pub(crate) const SPOOFED: &str = "a source of ours or of another zone is forged";
 pub(crate) const NO_IPV6: &str = "IPv6 is off in a zone unless configured";
 pub(crate) const OPTIONS: &str =

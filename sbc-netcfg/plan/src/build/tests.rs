@@ -425,8 +425,9 @@ fn the_log_leaves_for_its_collectors_under_the_consoles_user_alone() {
     for rule in wanted {
         assert!(has(&said, rule), "{rule}\n{said:#?}");
     }
+    // The other two ask the time.
     let console = said.iter().filter(|rule| rule.contains("skuid 904 "));
-    assert_eq!(console.count(), 2, "{said:#?}");
+    assert_eq!(console.count(), 4, "{said:#?}");
     let heard = rules(base, "input");
     assert!(
         has(

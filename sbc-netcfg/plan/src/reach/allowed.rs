@@ -6,12 +6,12 @@ use core::fmt;
 use core::net::IpAddr;
 
 use sbc_config::network::{Interface, Tunnel, Via};
-use sbc_config::node::{CollectedBy, Collector};
+use sbc_config::node::{CollectedBy, Collector, TimeServer};
 use sbc_config::{Network, Node, Peer, Transport};
 
 use super::packets::bits;
 use super::{Cell, Matrix, Way};
-use crate::build::{EPHEMERAL, Users};
+use crate::build::{EPHEMERAL, TIME, Users};
 use crate::desired::Desired;
 
 /// Something open that nobody listed.
@@ -135,11 +135,13 @@ impl Allowed<'_> {
             true => self.node.log.collectors.values().collect(),
             false => Vec::new(),
         };
+        let clocks: &[TimeServer] = if managed { &self.node.system.ntp } else { &[] };
         if cell.arp.is_some() || matches!(cell.icmp, Some(kind) if kind.starts_with("nd-")) {
             let mut others = bypass;
             others.extend(operators.iter().copied());
             let hosts = collectors.iter().map(|one| Network::host(one.target.ip()));
             others.extend(hosts);
+            others.extend(clocks.iter().map(|one| Network::host(one.address)));
             return neighbourly(interface, &peers, &tunnels, &others, cell);
         }
         let (ours, theirs) = Self::ends(cell);
@@ -150,6 +152,7 @@ impl Allowed<'_> {
         let echo = cell.icmp.is_some_and(|kind| kind.starts_with("echo-"));
         (echo && covered(theirs, operators))
             || collectors.iter().any(|one| self.of_collector(one, cell))
+            || clocks.iter().any(|one| self.of_clock(one, cell))
             || tunnels.iter().any(|one| self.of_tunnel(one, cell))
             || peers.iter().any(|one| self.of_peer(one, &bypass, cell))
     }
@@ -206,6 +209,22 @@ impl Allowed<'_> {
         };
         let protocol = if by_datagram { 17 } else { 6 };
         cell.protocol == Some(protocol) && ours == (source, source) && there && may
+    }
+
+    /// The time, which the console's role asks for; a server answers.
+    fn of_clock(&self, server: &TimeServer, cell: &Cell) -> bool {
+        let (ours, theirs) = Self::ends(cell);
+        let (our_ports, their_ports) = match cell.way {
+            Way::In => (cell.target_ports, cell.source_ports),
+            Way::Out => (cell.source_ports, cell.target_ports),
+        };
+        let there = theirs == (server.address, server.address) && their_ports == Some((TIME, TIME));
+        let may = match cell.way {
+            Way::In => our_ports.is_some_and(|(a, b)| EPHEMERAL.0 <= a && b <= EPHEMERAL.1),
+            Way::Out => cell.user == Some(Some(self.users.console)),
+        };
+        let here = ours == (server.source, server.source);
+        cell.protocol == Some(17) && here && there && may
     }
 
     fn of_peer(&self, peer: &Peer, bypass: &[Network], cell: &Cell) -> bool {
