@@ -6,11 +6,12 @@ use crate::scan::Source;
 use crate::tree::SOURCES;
 
 /// The folders whose language has no clock, socket, file or thread.
-const PURE: [&str; 5] = [
+const PURE: [&str; 6] = [
     "sbc-core/sip/src/",
     "sbc-core/media/src/",
     "sbc-core/config/src/",
     "sbc-core/call/src/",
+    "sbc-core/clock/src/",
     "sbc-netcfg/plan/src/",
 ];
 

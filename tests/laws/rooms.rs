@@ -6,10 +6,11 @@ use crate::scan::Source;
 use crate::tree::{self, SOURCES};
 
 /// Every package of ours, where it lies, and whom of the others it may know.
-const ROOMS: [(&str, &str, &[&str]); 10] = [
+const ROOMS: [(&str, &str, &[&str]); 11] = [
     ("sbc-sip", "sbc-core/sip", &[]),
     ("sbc-media", "sbc-core/media", &[]),
     ("sbc-config", "sbc-core/config", &[]),
+    ("sbc-clock", "sbc-core/clock", &[]),
     (
         "sbc-call",
         "sbc-core/call",
@@ -25,6 +26,7 @@ const ROOMS: [(&str, &str, &[&str]); 10] = [
             "sbc-media",
             "sbc-config",
             "sbc-call",
+            "sbc-clock",
             "sbc-plan",
             "sbc-netcfg",
         ],
