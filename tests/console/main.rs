@@ -7,6 +7,7 @@
 )]
 
 mod certificates;
+mod clock;
 mod closely;
 mod codes;
 mod hostile;

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod calendar;
 pub mod choice;
 pub mod correction;
 pub mod packet;

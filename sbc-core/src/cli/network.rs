@@ -144,6 +144,59 @@ pub fn syslog(value: &Value) -> String {
     out
 }
 
+/// Returns `show clock`.
+pub fn clock(value: &Value) -> String {
+    let mut out = String::new();
+    let lines = [
+        ("utc", text(value, "utc")),
+        ("epoch secs", number(value, "epoch_secs").to_string()),
+        ("timezone", text(value, "timezone")),
+        ("state", text(value, "state")),
+        ("since", time(number(value, "since_secs"))),
+        ("offset ms", millis(value, "offset_us")),
+    ];
+    for (name, value) in lines {
+        let _infallible = writeln!(out, "{name:<20} {value}");
+    }
+    let why = text(value, "why");
+    if !why.is_empty() {
+        wrapped(&mut out, "why                  ", &why);
+    }
+    let servers = value.get("servers").map(each).into_iter().flatten();
+    for (at, row) in servers.enumerate() {
+        if at == 0 {
+            out.push_str("SERVER               STATE   STR    OFFSET MS   DELAY MS  REACH HEARD     STRAYS\n");
+        }
+        let _infallible = writeln!(
+            out,
+            "{:<20} {:<7} {:<3} {:>12} {:>10}  {:<5} {:<9} {}",
+            short(&text(row, "server"), 20),
+            text(row, "state"),
+            optional(row, "stratum", |stratum| stratum.to_string()),
+            millis(row, "offset_us"),
+            millis(row, "delay_us"),
+            text(row, "reach"),
+            optional(row, "heard_secs", time),
+            number(row, "strays"),
+        );
+        let why = text(row, "why");
+        if !why.is_empty() {
+            wrapped(&mut out, "  ", &why);
+        }
+    }
+    out
+}
+
+/// Microseconds as milliseconds with three digits behind the point.
+fn millis(row: &Value, field: &str) -> String {
+    let Some(micros) = row.get(field).and_then(Value::as_i64) else {
+        return "-".to_owned();
+    };
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:03}", micros / 1000, micros % 1000)
+}
+
 /// Returns `show interfaces`.
 pub fn interfaces(value: &Value) -> String {
     let mut out =

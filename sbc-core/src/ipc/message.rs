@@ -223,6 +223,18 @@ pub enum ConfigOrder {
     Machine(Ending),
     /// The tunnels take the store's secrets and certificates anew.
     Anew,
+    /// What the clock lacks; 292 years each way are more than any clock.
+    Clock {
+        offset_nanos: i64,
+        by: ClockBy,
+    },
+}
+
+/// Whose word an offset of the clock is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ClockBy {
+    Servers,
+    Operator,
 }
 
 /// What is to become of the machine, where it is the node's.

@@ -7,8 +7,8 @@ mod waiting;
 
 pub use channel::{Broken, Channel, DESCRIPTORS_MAX, Received, pair};
 pub use message::{
-    ConfigOrder, Ending, FromChild, ListenerName, NETWORK_MAX, NETWORK_TEXT_MAX, Neighbour,
-    Network, Standing, ToChild, ToConsole, ToRelay, ToSignal, Tunnel, Unfit,
+    ClockBy, ConfigOrder, Ending, FromChild, ListenerName, NETWORK_MAX, NETWORK_TEXT_MAX,
+    Neighbour, Network, Standing, ToChild, ToConsole, ToRelay, ToSignal, Tunnel, Unfit,
 };
 
 pub use waiting::{next, say};

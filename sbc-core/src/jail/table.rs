@@ -231,9 +231,17 @@ const RELAY: &[Call] = &[
 
 const CONSOLE: &[Call] = &[
     ("socket", Only::Is(0, UNIX), "the local API"),
-    ("socket", Only::Is(0, INET), "a collector of the log"),
+    (
+        "socket",
+        Only::Is(0, INET),
+        "a collector of the log, a time server",
+    ),
     ("socket", Only::Is(0, INET6), "the same over IPv6"),
-    ("connect", Only::Any, "a collector; the fence says which"),
+    (
+        "connect",
+        Only::Any,
+        "a collector or time server; the fence says which",
+    ),
     (
         "bind",
         Only::Any,

@@ -14,7 +14,7 @@ pub mod plan;
 pub mod reach;
 pub mod verify;
 
-pub use build::{EPHEMERAL, Ports, Users, desired};
+pub use build::{EPHEMERAL, Ports, TIME, Users, desired};
 pub use desired::Desired;
 pub use firewall::{Chain, Rule, Ruleset, Table};
 pub use observed::Observed;

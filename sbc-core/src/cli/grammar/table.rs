@@ -55,9 +55,11 @@ pub(super) const ROWS: &[Row] = &[
     ),
     see(
         "show clock",
-        Ask("system.clock", views::facts),
-        "{utc:s epoch_secs:n timezone:s}",
-        "the time of the node",
+        Ask("system.clock", network::clock),
+        "{utc:s epoch_secs:n timezone:s state:s since_secs:n offset_us:n? why:s \
+         servers:[{server:s state:s stratum:n? offset_us:n? delay_us:n? distance_us:n? \
+         reach:s heard_secs:n? strays:n why:s}]}",
+        "the time of the node, and what its servers say of it",
     ),
     see(
         "show boot",
@@ -501,6 +503,18 @@ pub(super) const ROWS: &[Row] = &[
         "request image (verify|activate VERSION|rollback)",
         Here::ImageChange,
         "look at a volume's bundle; install it and restart; go back",
+    ),
+    own(
+        "request clock accept",
+        Ask("clock.accept", views::facts),
+        "{did:s why:s}",
+        "set the clock to what its servers say, however far that is",
+    ),
+    own(
+        "request clock set DATE",
+        Ask("clock.set", views::facts),
+        "{did:s why:s}",
+        "set the clock by hand, as in 2026-11-26T17:30 (UTC)",
     ),
     does(
         "request reboot",

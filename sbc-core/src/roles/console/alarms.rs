@@ -71,6 +71,12 @@ pub const KINDS: [Kind; 20] = [
         look: "show syslog",
     },
     Kind {
+        id: "clock",
+        severity: "major",
+        meaning: "the clock was not synchronised by its servers for ten minutes",
+        look: "show clock",
+    },
+    Kind {
         id: "fence-broken",
         severity: "critical",
         meaning: "the network differs from what it must be, and trunks are closed; major while nobody looks at it",

@@ -8,6 +8,7 @@ mod backups;
 mod caller;
 mod captures;
 mod certificates;
+mod clock;
 mod ended;
 mod expiry;
 mod history;
@@ -93,6 +94,7 @@ async fn serve(briefing: Briefing) -> anyhow::Result<()> {
     );
     later::load(&room);
     tokio::task::spawn_local(watch(Rc::clone(&room)));
+    tokio::task::spawn_local(clock::keep(Rc::clone(&room)));
     room.control.get_ref().send(&FromChild::Ready, &[])?;
     obey(&room).await
 }
@@ -138,6 +140,7 @@ fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
     if let Some(node) = sbc_config::check(&text).node {
         room.syslog.take(&node, &room.log);
         room.node.replace(node);
+        room.time.look_again();
         room.text.replace(text);
         room.revision.set(revision);
         room.note("node", "-", &format!("revision {revision} is live"));
@@ -183,6 +186,7 @@ async fn watch(room: Rc<Room>) {
         facts.others.extend(alarms::damaged(&damaged));
         facts.others.extend(machine::facts(room.state()));
         facts.others.extend(room.syslog.facts());
+        facts.others.extend(room.time.facts());
         facts.network = room.network.borrow().clone();
         let soon = room.node.borrow().alarms.cert_expiry;
         let ending = expiry::facts(&facts.network.tunnels, now(), soon);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::caller::Caller;
 use super::room::Room;
-use super::{audit, captures, certificates, history, later, login};
+use super::{audit, captures, certificates, clock, history, later, login};
 use crate::ipc::{ConfigOrder, Ending, FromChild};
 
 /// An answer, or a code and a sentence.
@@ -49,9 +49,11 @@ const OTHERS: [(&str, Role); 25] = [
 ];
 
 /// Operations that leave a record.
-const AUDITED: [&str; 30] = [
+const AUDITED: [&str; 32] = [
     "machine.restart",
     "machine.off",
+    "clock.accept",
+    "clock.set",
     "calls.clear",
     "calls.reveal",
     "history.reveal",
@@ -171,6 +173,8 @@ async fn act(
         "system.uptime" => Ok(room.uptime()),
         "system.show" => Ok(room.system()),
         "system.clock" => Ok(room.clock()),
+        "clock.accept" => clock::accept(room).await,
+        "clock.set" => clock::set(room, text("date")).await,
         "users.list" => Ok(room.users()),
         "users.password" => password(room, text("user"), text("password")).await,
         "route.show" => route(

@@ -53,6 +53,7 @@ pub struct Room {
     pub secrets: Secrets,
     pub log: super::log::Log,
     pub syslog: super::syslog::Syslog,
+    pub time: super::clock::Keeper,
     /// A commit that waits for its time.
     pub later: RefCell<super::later::Later>,
     /// Who is in: user, role, line, since, last word.
@@ -116,6 +117,7 @@ impl Room {
             desk: login::Desk::default(),
             log: super::log::Log(state.clone()),
             syslog: super::syslog::Syslog::default(),
+            time: super::clock::Keeper::default(),
             later: RefCell::default(),
             secrets: Secrets::of(state.as_deref()),
             logins: RefCell::default(),
@@ -361,13 +363,20 @@ impl Room {
         })
     }
 
-    /// Returns the wall clock.
+    /// Returns the wall clock, and who sets it.
     pub fn clock(&self) -> Value {
         let now = super::now();
-        json!({
-            "utc": sbc_core::cli::moment(now),
-            "epoch_secs": now,
-            "timezone": self.node.borrow().system.timezone,
-        })
+        let mut clock = self.time.shown();
+        let own = [
+            ("utc", json!(sbc_core::cli::moment(now))),
+            ("epoch_secs", json!(now)),
+            ("timezone", json!(self.node.borrow().system.timezone)),
+        ];
+        for (name, value) in own {
+            if let Some(clock) = clock.as_object_mut() {
+                clock.insert(name.to_owned(), value);
+            }
+        }
+        clock
     }
 }

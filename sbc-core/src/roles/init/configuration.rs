@@ -119,6 +119,7 @@ impl Supervisor {
             ConfigOrder::Revisions => Ok(self.list()),
             ConfigOrder::Machine(ending) => self.end_machine(ending),
             ConfigOrder::Anew => self.anew(),
+            ConfigOrder::Clock { offset_nanos, by } => self.correct(offset_nanos, by),
             ConfigOrder::Revision(number) => match self.configured.revisions.text(number) {
                 Some(text) => Ok(json!({ "revision": number, "toml": text })),
                 None => Err(("SBC-3003", format!("revision {number} is not kept"))),

@@ -7,6 +7,7 @@ pub mod appliance;
 mod backoff;
 pub mod charon;
 mod child;
+mod clock;
 mod configuration;
 mod network;
 mod revisions;
@@ -43,6 +44,7 @@ struct Supervisor {
     configuration: Arc<OwnedFd>,
     listeners: Listeners,
     configured: Configuration,
+    clock: sbc_clock::Clock,
     /// The node has its machine's network in hand.
     network: Option<Hand>,
     vault: Vault,
@@ -139,6 +141,7 @@ async fn supervise(text: &str, node: &Node, settings: Settings) -> anyhow::Resul
             open.map(|(name, socket)| (name, Some(socket))).collect()
         },
         configured: Configuration::default(),
+        clock: sbc_clock::Clock::default(),
         network: in_hand.then(|| Hand::new(&settings)),
         vault: Vault::open(state.map(|(_, path)| path.as_path())),
         journal: Arc::new(journal::create().context("cannot hold the call journal")?),
