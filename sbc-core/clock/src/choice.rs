@@ -145,7 +145,8 @@ mod tests {
         assert_eq!(chosen(&[]), None);
     }
 
-    /// One that calls itself far away agrees with everybody, and moves nobody.
+    /// One that calls itself far away agrees with everybody, and moves nobody (the
+    /// least distance: RFC 5905 §7.2).
     #[test]
     fn a_near_server_weighs_more_than_far_ones() {
         assert_eq!(chosen(&[(1000, 1400), (3, 10)]).unwrap().0, 3);

@@ -32,7 +32,7 @@ fn a_question_tells_nothing_but_its_cookie() {
     assert!(packet[1..40].iter().all(|octet| *octet == 0));
 }
 
-/// RFC 4330 §5, RFC 5905 §7.3 and §11.1.
+/// RFC 4330 §5, RFC 5905 §7.3, RFC 5905 §8 and RFC 5905 §11.1.
 #[test]
 fn only_a_set_server_that_knew_the_question_is_believed() {
     let answer = with(|_| ()).unwrap();

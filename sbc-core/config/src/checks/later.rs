@@ -43,7 +43,7 @@ pub mod cap {
     /// own in the console role.
     pub const COLLECTORS: u32 = 4;
     /// Servers of the time: with four, one that lies is outvoted while another is
-    /// away (RFC 8633 §3.2).
+    /// away.
     pub const TIME_SERVERS: u32 = 4;
 }
 

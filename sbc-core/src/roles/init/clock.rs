@@ -77,8 +77,9 @@ struct Span {
     micros: i64,
 }
 
-// The C library's, which every program of ours is linked to: rustix has no word for it.
 #[expect(unsafe_code, reason = "a clock is slewed by adjtime(3)")]
+// SAFETY: this is how the C library declares it, which every program of ours is linked
+// to; rustix has no word for it.
 unsafe extern "C" {
     fn adjtime(delta: *const Span, left: *mut Span) -> i32;
 }

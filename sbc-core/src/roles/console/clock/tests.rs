@@ -44,6 +44,7 @@ fn a_server_that_kissed_is_left_alone_and_nobody_is_asked_twice_within_15_second
     assert_eq!(server.shown()["state"], "refuses");
 }
 
+/// RFC 5905 §9.2.
 #[test]
 fn reach_tells_the_latest_eight_questions() {
     let mut server = Server::new(place(1));
