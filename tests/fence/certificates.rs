@@ -260,3 +260,57 @@ fn refused(world: &mut World, first: bool, what: &str, code: &str) {
         std::thread::sleep(std::time::Duration::from_millis(200));
     }
 }
+
+#[test]
+fn a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays() {
+    let name = "a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays";
+    if !sbc_tests::is_full(name) || tools(name).is_none() {
+        return;
+    }
+    let pki = pki(name);
+    pki.signed("second", "second.example", "node-ca", true);
+    let Some(mut world) = world(name, &pki) else {
+        return;
+    };
+    give_node(&mut world, &pki, "node.key", &CHAIN, "carrier-ca.pem");
+    world.stage.run(&file());
+    world.up(0);
+    world.calls();
+
+    let asked = world.stage.ask("request certificate renew node");
+    let (from, to) = (asked.find("-----BEGIN"), asked.find("Have it"));
+    let request = asked[from.expect(&asked)..to.expect(&asked)].to_owned();
+    std::fs::write(pki.0.join("renewed.csr"), request).unwrap();
+    pki.openssl(
+        "x509 -req -in renewed.csr -CA second.pem -CAkey second.key -CAcreateserial \
+         -days 300 -copy_extensions copy -out renewed.pem",
+    );
+    let log = world.stage.log();
+    let chain = pki.text(&["renewed.pem", "second.pem"]);
+    let said = world
+        .stage
+        .follows(&format!("request certificate import node\n{chain}\u{4}\n"));
+    assert!(said.contains("with the next association: itsp"), "{said}");
+    world.calls();
+    assert!(!world.stage.log()[log.len()..].contains("up=false"));
+    assert!(
+        !world.peer.log().contains("CN=second"),
+        "it is shown too soon"
+    );
+
+    world
+        .peer
+        .guest
+        .ok("swanctl --terminate --ike sbc")
+        .unwrap();
+    world.up(log.len());
+    world.calls();
+    let heard = world.peer.log();
+    assert!(heard.contains("CN=second"), "{heard}");
+    let shown = world.stage.ask("show certificates");
+    assert!(
+        shown.contains("fine") && !shown.contains("waits"),
+        "{shown}"
+    );
+    world.nothing_in_clear();
+}
