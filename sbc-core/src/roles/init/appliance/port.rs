@@ -183,7 +183,8 @@ impl<'a> Talk<'a> {
             let mut answer = String::new();
             let mut limited = (&mut answers).take(LINE_MAX as u64);
             if limited.read_line(&mut answer)? == 0 {
-                return Ok(());
+                let told = refused(line, "SBC-2106", "what looks after it ended; ask again");
+                return self.say(told.to_string().as_bytes());
             }
             let read: Value = serde_json::from_str(&answer).unwrap_or_default();
             // Its own hello is none of the far end's.
