@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::disks;
 use super::modules::Modules;
@@ -101,7 +101,9 @@ fn go(device: &std::path::Path, letter: char) -> io::Error {
 /// Loads what devices ask for until a slot is there.
 fn await_slots(modules: &Modules, root_hash: &[u8], hint: Option<char>) -> Vec<Slot> {
     let mut seen = BTreeSet::new();
-    for _ in 0..DISKS_WITHIN.as_millis() / LOOK_EVERY.as_millis() {
+    let since = Instant::now();
+    // A look takes longer than the pause behind it: the time is measured, not counted.
+    while since.elapsed() < DISKS_WITHIN {
         modules.load_for_devices(&mut seen);
         let slots = verity::slots(&disks::partitions(), root_hash, hint);
         if !slots.is_empty() {
