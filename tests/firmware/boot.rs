@@ -21,7 +21,7 @@ const WORDS: [&str; 6] = [
 ];
 /// What each role may have: its word, MiB, and whether it runs without a tunnel.
 const CEILINGS: [(&str, u64, bool); 9] = [
-    ("signal", 152, true),
+    ("signal", 136, true),
     ("relay", 72, true),
     ("netcfg", 40, true),
     ("charon", 32, false),
@@ -29,7 +29,7 @@ const CEILINGS: [(&str, u64, bool); 9] = [
     ("node", 24, true),
     ("login", 16, true),
     ("port", 8, true),
-    ("firmware", 24, true),
+    ("firmware", 40, true),
 ];
 /// Memory in use without calls, as promised.
 const MEMORY_KIB: u64 = 128 * 1024;
