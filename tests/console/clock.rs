@@ -141,7 +141,7 @@ fn clock(node: &Node) -> Value {
 
 #[test]
 fn two_servers_that_agree_outvote_one_that_lies_whatever_is_spoofed() {
-    let net = 81;
+    let net = 91;
     let at = |last: u8| format!("127.42.{net}.{last}");
     let good = Server::open(&at(2), Kind::Ahead(200));
     let _spoofed = Server::open(&at(3), Kind::Spoofed(200));
@@ -169,7 +169,7 @@ fn two_servers_that_agree_outvote_one_that_lies_whatever_is_spoofed() {
 
 #[test]
 fn a_server_that_is_late_dead_or_not_set_leaves_the_clock_alone_until_a_good_one_comes() {
-    let net = 82;
+    let net = 92;
     let at = |last: u8| format!("127.42.{net}.{last}");
     let _late = Server::open(&at(2), Kind::Late);
     let _unset = Server::open(&at(4), Kind::Unset);
@@ -197,7 +197,7 @@ fn a_server_that_is_late_dead_or_not_set_leaves_the_clock_alone_until_a_good_one
         passed < before.elapsed() + Duration::from_secs(1),
         "{passed:?}"
     );
-    node.follows("configure\nset system ntp [127.42.82.5]\ncommit\nexit\n");
+    node.follows("configure\nset system ntp [127.42.92.5]\ncommit\nexit\n");
     node.until(SOON, |node| clock(node)["state"] == "synchronised");
     let offset = clock(&node)["offset_us"].as_i64().unwrap();
     assert!((-150_000..=-50_000).contains(&offset), "{offset}");
@@ -205,7 +205,7 @@ fn a_server_that_is_late_dead_or_not_set_leaves_the_clock_alone_until_a_good_one
 
 #[test]
 fn a_node_without_servers_runs_by_itself_and_raises_nothing() {
-    let node = Node::start("clock-alone", 83);
+    let node = Node::start("clock-alone", 93);
     let shown = clock(&node);
     assert_eq!(
         (&shown["state"], &shown["why"]),
