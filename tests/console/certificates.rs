@@ -180,7 +180,7 @@ fn a_request_of_the_console_is_signed_by_openssl_and_its_certificate_is_pasted()
 
 #[test]
 fn what_does_not_fit_is_refused_with_every_reason_and_nothing_changes() {
-    let node = Node::start("certificates-refused", 81);
+    let node = Node::start("certificates-refused", 88);
     let openssl = Openssl::at(&node);
     let request = requested(&node, "certificates.request");
     let good = openssl.signs(&request, "ca", 300, "");
@@ -228,7 +228,7 @@ fn what_does_not_fit_is_refused_with_every_reason_and_nothing_changes() {
 
 #[test]
 fn a_renewal_leaves_the_certificate_in_use_until_the_import_and_survives_a_cut_in_it() {
-    let node = Node::start("certificates-renewed", 82);
+    let node = Node::start("certificates-renewed", 89);
     let openssl = Openssl::at(&node);
     let none = serde_json::json!({"certificate": "node"});
     assert_eq!(
@@ -262,7 +262,7 @@ fn a_renewal_leaves_the_certificate_in_use_until_the_import_and_survives_a_cut_i
 
 #[test]
 fn keys_of_certificates_are_sealed_and_an_import_waits_for_the_passphrase() {
-    let node = Node::start("certificates-sealed", 83);
+    let node = Node::start("certificates-sealed", 98);
     let phrase = "{\"passphrase\":\"correct horse battery\"}";
     let openssl = Openssl::at(&node);
     let first = openssl.signs(&requested(&node, "certificates.request"), "ca", 30, "");
