@@ -58,10 +58,10 @@ fn a_role_at_its_ceiling_of_memory_ends_with_the_reason_and_its_call_goes_on() {
 /// What the kernel must say of each process: its user, what it may do to a network
 /// and what it could ever do (`CAP_NET_ADMIN` is bit 12, `CAP_NET_BIND_SERVICE` 10).
 /// A role, its user, the rights it has and could have, and how it stands at the
-/// processor: voice goes first, signalling next.
+/// processor: voice and signalling go first.
 const ROWS: [(&str, &str, [&str; 2], &str); 5] = [
     ("signal", "902", [NOTHING; 2], "-5"),
-    ("relay", "903", [NOTHING; 2], "-15"),
+    ("relay", "903", [NOTHING; 2], "-5"),
     ("netcfg", "900", ["0000000000001000"; 2], "0"),
     // It gives the right to its port up once it has it.
     (
