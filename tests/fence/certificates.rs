@@ -121,20 +121,27 @@ fn give_node(world: &mut World, pki: &Pki, key: &str, chain: &[&str], authority:
 
 const CHAIN: [&str; 2] = ["node.pem", "between.pem"];
 
-#[test]
-fn calls_pass_a_tunnel_with_certificates_and_nothing_is_in_clear() {
-    let name = "calls_pass_a_tunnel_with_certificates_and_nothing_is_in_clear";
-    if !sbc_tests::is_full(name) || tools(name).is_none() {
-        return;
+/// Returns a node whose tunnel is up with certificates and carried calls, or nothing
+/// when `test` was skipped.
+fn certified(test: &str) -> Option<(World, Pki)> {
+    if !sbc_tests::is_full(test) || tools(test).is_none() {
+        return None;
     }
-    let pki = pki(name);
-    let Some(mut world) = world(name, &pki) else {
-        return;
-    };
+    let pki = pki(test);
+    let mut world = world(test, &pki)?;
     give_node(&mut world, &pki, "node.key", &CHAIN, "carrier-ca.pem");
     world.stage.run(&file());
     world.up(0);
     world.calls();
+    Some((world, pki))
+}
+
+#[test]
+fn calls_pass_a_tunnel_with_certificates_and_nothing_is_in_clear() {
+    let name = "calls_pass_a_tunnel_with_certificates_and_nothing_is_in_clear";
+    let Some((mut world, pki)) = certified(name) else {
+        return;
+    };
     let line = "swanctl --rekey --ike sbc";
     world.peer.guest.ok(line).unwrap();
     world.calls();
@@ -264,18 +271,10 @@ fn refused(world: &mut World, first: bool, what: &str, code: &str) {
 #[test]
 fn a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays() {
     let name = "a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays";
-    if !sbc_tests::is_full(name) || tools(name).is_none() {
-        return;
-    }
-    let pki = pki(name);
-    pki.signed("second", "second.example", "node-ca", true);
-    let Some(mut world) = world(name, &pki) else {
+    let Some((mut world, pki)) = certified(name) else {
         return;
     };
-    give_node(&mut world, &pki, "node.key", &CHAIN, "carrier-ca.pem");
-    world.stage.run(&file());
-    world.up(0);
-    world.calls();
+    pki.signed("second", "second.example", "node-ca", true);
 
     let asked = world.stage.ask("request certificate renew node");
     let (from, to) = (asked.find("-----BEGIN"), asked.find("Have it"));
