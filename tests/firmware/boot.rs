@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sbc_tests::kit::firmware::{BOOT, Booted, Box, Image, Loader, claim};
+use sbc_tests::kit::firmware::{BOOT, Booted, Box, Image, Loader, Port, claim};
 use sbc_tests::kit::vswitch::frame::carried;
 use sbc_tests::kit::vswitch::{Place, Seen, Switch};
 
@@ -33,6 +33,12 @@ const CEILINGS: [(&str, u64, bool); 9] = [
 ];
 /// Memory in use without calls, as promised.
 const MEMORY_KIB: u64 = 128 * 1024;
+/// A door, and what the kernel says of its jail.
+const JAILS: [(&str, &str); 1] = [(
+    "the console login",
+    "Uid 904, Gid 904, CapEff 0000000000002000, CapBnd 0000000000002000, \
+     NoNewPrivs 1, Seccomp 2",
+)];
 const FENCE: &str = "fence: drop all, read back";
 
 /// A machine with two network cards whose cables end in a switch.
@@ -155,6 +161,7 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
     }
     port.say(r#"{"id":4,"op":"limits.list"}"#).unwrap();
     ceilings(&read(port.line().unwrap())["ok"]);
+    jails(&mut port);
 
     // The serial console claims the node; nothing is let in without that.
     let password = "correct horse battery";
@@ -173,6 +180,25 @@ fn a_cold_boot_by_bios_is_ready_behind_a_closed_fence_and_answers_programs() {
     let text = cold.booted.machine.console();
     assert!(!text.contains(password), "a password is never shown");
     assert_eq!(cold.left(), 0, "frames of a node without a configuration");
+}
+
+/// What `/proc/PID/status` said of each door, as the first process read it
+/// (`CAP_NET_RAW` is bit 13).
+fn jails(port: &mut Port) {
+    for (door, jail) in JAILS {
+        let wanted = format!("{door} is in its jail: {jail}");
+        let since = Instant::now();
+        loop {
+            port.say(r#"{"id":5,"op":"boot.show"}"#).unwrap();
+            let told = port.line().unwrap();
+            if told.contains(&wanted) {
+                println!("{wanted}");
+                break;
+            }
+            assert!(since.elapsed() < BOOT, "not {wanted}: {told}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
 }
 
 /// Every role is in its group, and the kernel says its ceiling.

@@ -5,6 +5,7 @@
 mod calls;
 pub mod ceilings;
 mod cell;
+mod doors;
 mod files;
 mod programs;
 mod table;
@@ -79,19 +80,43 @@ fn filter(word: &str) -> anyhow::Result<()> {
     calls::confine(&row).context("the system calls stay open")
 }
 
-/// Goes into the jail of a login, where each role has one: nobody's rights but those
-/// of the console's user, and packets to look at. It comes before the terminal is
-/// opened.
+/// Goes into the jail of a login: where each role has a user it has nobody's rights
+/// but those of the console's, and packets to look at; everywhere few system calls. It
+/// comes before the terminal is opened.
 ///
 /// # Errors
 /// When a gate does not close.
 pub fn enter_login() -> anyhow::Result<()> {
-    if std::env::var_os(USERS).is_none() {
-        return Ok(());
+    if std::env::var_os(USERS).is_some() {
+        let cell = cell::of_login();
+        bound(cell.capabilities);
+        cell.enter().context("cannot become the user of logins")?;
     }
-    let cell = cell::of_login();
-    bound(cell.capabilities);
-    cell.enter().context("cannot become the user of logins")
+    rustix::thread::set_no_new_privs(true).context("new privileges stay possible")?;
+    filter("login")
+}
+
+/// Returns what the kernel says of a process's jail; nothing until its filter of
+/// system calls is closed.
+#[must_use]
+pub fn shown(pid: u32) -> Option<String> {
+    shown_of(&std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?)
+}
+
+fn shown_of(status: &str) -> Option<String> {
+    /// What the kernel calls a filter (seccomp(2), mode 2).
+    const FILTERED: &str = "2";
+    let field = |name: &str| {
+        let mut lines = status.lines();
+        let rest = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        rest.split_whitespace().next()
+    };
+    field("Seccomp").filter(|mode| *mode == FILTERED)?;
+    let each = ["Uid", "Gid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp"].into_iter();
+    let each: Option<Vec<String>> = each
+        .map(|name| Some(format!("{name} {}", field(name)?)))
+        .collect();
+    Some(each?.join(", "))
 }
 
 /// Gives a terminal to the user of logins.

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{folder_of, programs};
+use super::{doors, folder_of, programs};
 use crate::roles::{Role, console, init, signal};
 
 /// Which uses of a system call are allowed: argument and value.
@@ -27,7 +27,7 @@ pub type Folder = (PathBuf, bool);
 pub struct Row {
     /// Its word.
     pub word: &'static str,
-    /// Whose row it is; charon is no role that `init` talks with.
+    /// Whose row it is; charon and a login are no roles that `init` talks with.
     pub role: Option<Role>,
     /// Whether Landlock closes all other files.
     pub closes_files: bool,
@@ -278,7 +278,7 @@ const CONSOLE: &[Call] = &[
     ("sysinfo", Only::Any, "memory for a report"),
 ];
 
-const ROWS: [Row; 5] = [
+const ROWS: [Row; 6] = [
     Row {
         word: "signal",
         role: Some(Role::Signal),
@@ -328,6 +328,14 @@ const ROWS: [Row; 5] = [
         places: &[],
         reads: &[],
         own: &[programs::PROGRAM, programs::CHARON],
+    },
+    Row {
+        word: "login",
+        role: None,
+        closes_files: false,
+        places: &[],
+        reads: &[],
+        own: &[doors::LOGIN],
     },
 ];
 

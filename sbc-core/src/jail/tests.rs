@@ -75,6 +75,7 @@ fn a_forbidden_system_call_ends_a_role_by_sigsys() {
             &["raw", "root"][..],
         ),
         ("charon", &["nothing", "thread", "pipe"], &["raw", "root"]),
+        ("login", &["nothing", "thread"], &["execute", "root"]),
     ] {
         for what in can {
             assert_eq!(tried(word, what).code(), Some(7), "{word} {what}");
@@ -143,7 +144,23 @@ fn every_role_that_speaks_with_others_has_a_row() {
     for role in ROLES {
         assert_eq!(Row::of(role).unwrap().word, role.word());
     }
-    for word in ["netcfg", "charon"] {
+    for word in ["netcfg", "charon", "login"] {
         assert_eq!(Row::named(word).unwrap().word, word);
     }
+}
+
+#[test]
+fn what_the_kernel_says_of_a_jail_is_told_once_its_filter_is_closed() {
+    let status = |mode: &str| {
+        format!(
+            "Name:\tsbc\nUid:\t904\t904\t904\t904\nGid:\t904\t904\t904\t904\n\
+             CapEff:\t0000000000002000\nCapBnd:\t0000000000002000\nNoNewPrivs:\t1\n\
+             Seccomp:\t{mode}\nSeccomp_filters:\t2\n"
+        )
+    };
+    let told = "Uid 904, Gid 904, CapEff 0000000000002000, CapBnd 0000000000002000, \
+                NoNewPrivs 1, Seccomp 2";
+    assert_eq!(super::shown_of(&status("2")).as_deref(), Some(told));
+    assert_eq!(super::shown_of(&status("0")), None);
+    assert_eq!(super::shown_of(""), None);
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::super::{ALIVE, READY, UNREADY, whole};
 use super::data::{self, Configuration};
+use super::line::Line;
 use super::watchdog::{Health, Watchdog};
 use super::{Machine, port, seal, words};
 use crate::ipc::Ending;
@@ -35,6 +36,12 @@ const PROGRAM: &str = "/usr/sbin/sbc";
 const RUNNING: &str = "/run/sbc/config.toml";
 /// The line at which people log in.
 const LINE: &str = "/dev/ttyS0";
+/// Who lets people and programs in, in words.
+const DOORS: [&str; 3] = [
+    "the console login",
+    "the port for programs",
+    "who looks after the firmware",
+];
 
 /// How the node is run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -47,6 +54,11 @@ pub enum Manner {
     Apart,
 }
 
+/// A filter of system calls ended it.
+const FORBIDDEN: &str = "was ended by SIGSYS: it called what its jail does not allow";
+/// It is said of a door so often: one that never comes up leaves the line readable.
+const TOLD_MAX: u32 = 5;
+
 struct Keeper {
     machine: Machine,
     /// Given from outside; the node takes it up as a revision.
@@ -54,8 +66,14 @@ struct Keeper {
     manner: Manner,
     node: Option<Child>,
     login: Option<Child>,
+    /// The line as the first login finds it.
+    line: Option<Line>,
     port: Option<Child>,
     firmware: Option<Child>,
+    /// Of each door, whether its jail was read back from the kernel.
+    shown: [bool; DOORS.len()],
+    /// Of each door, how often its jail ended it.
+    ended: [u32; DOORS.len()],
     watchdog: Option<Watchdog>,
     /// When the node was started, or said something last.
     heard: Instant,
@@ -99,8 +117,11 @@ async fn keep(
         manner,
         node: None,
         login: None,
+        line: Line::keep(Path::new(LINE)),
         port: None,
         firmware: None,
+        shown: [false; DOORS.len()],
+        ended: [0; DOORS.len()],
         watchdog: Watchdog::start(),
         heard: Instant::now(),
         ends: 0,
@@ -139,7 +160,10 @@ async fn keep(
                     return Ok(ending);
                 }
             }
-            _ = feed.tick() => keeper.feed(),
+            _ = feed.tick() => {
+                keeper.feed();
+                keeper.look_at_jails();
+            }
             () = &mut opens, if !keeper.is_open => keeper.open(),
             Some(error) = seal.recv() => {
                 if keeper.stays_open(&error) {
@@ -185,9 +209,10 @@ impl Keeper {
     /// Starts the port for programs, if there is one: it tells how the boot goes. The
     /// login for people waits until it is open.
     fn start_doors(&mut self) {
+        let [login, port, firmware] = DOORS;
         if self.port.is_none() && port::device().is_some() {
             let started = Command::new(PROGRAM).args(["role", "port"]).spawn();
-            self.port = told("the port for programs", started);
+            self.port = told(port, started);
         }
         if !self.is_open {
             return;
@@ -195,16 +220,19 @@ impl Keeper {
         if self.login.is_none() {
             // A machine without a serial port says so at each start.
             let _no_line = jail::give_to_logins(Path::new(LINE));
+            if let Some(line) = &self.line {
+                line.put_back();
+            }
             let started = Command::new(PROGRAM)
                 .args(["login", "--tty", LINE, "--api", port::API])
                 .env(jail::USERS, "each")
                 .spawn();
-            self.login = told("the console login", started);
+            self.login = told(login, started);
             words::share();
         }
         if self.firmware.is_none() {
             let started = Command::new(PROGRAM).args(["role", "firmware"]).spawn();
-            self.firmware = told("who looks after the firmware", started);
+            self.firmware = told(firmware, started);
         }
     }
 
@@ -313,16 +341,19 @@ impl Keeper {
                     i64::from(child.id()) == i64::from(pid.as_raw_nonzero().get())
                 })
             };
-            if is(&self.login) {
-                self.login = None;
-                ours = true;
-            } else if is(&self.port) {
-                self.port = None;
-                ours = true;
-            } else if is(&self.firmware) {
-                self.firmware = None;
-                ours = true;
-            } else if is(&self.node) {
+            let doors = [&mut self.login, &mut self.port, &mut self.firmware];
+            for ((what, door), ended) in DOORS.into_iter().zip(doors).zip(&mut self.ended) {
+                if is(door) {
+                    *door = None;
+                    ours = true;
+                    let forbidden = status.terminating_signal() == Some(Signal::SYS.as_raw());
+                    *ended += u32::from(forbidden);
+                    if forbidden && *ended <= TOLD_MAX {
+                        words::say(&format!("{what} {FORBIDDEN}"));
+                    }
+                }
+            }
+            if is(&self.node) {
                 self.node = None;
                 self.ends += 1;
                 ours = true;
@@ -337,6 +368,20 @@ impl Keeper {
             words::say(&news);
         }
         ours
+    }
+
+    /// Reads back from the kernel what jail the first process of each door is in, and
+    /// notes it among the lines of the boot.
+    fn look_at_jails(&mut self) {
+        let doors = [&self.login, &self.port, &self.firmware];
+        let each = DOORS.into_iter().zip(doors).zip(&mut self.shown);
+        for ((what, door), shown) in each.filter(|(_, shown)| !**shown) {
+            let jail = door.as_ref().and_then(|door| jail::shown(door.id()));
+            if let Some(jail) = jail {
+                words::note(&format!("{what} is in its jail: {jail}"));
+                *shown = true;
+            }
+        }
     }
 
     /// The node ends again and again: it is run without a configuration, so that

@@ -8,6 +8,7 @@ mod disks;
 mod fence;
 mod given;
 mod grow;
+mod line;
 mod modules;
 mod mounts;
 mod port;

@@ -1,0 +1,99 @@
+//! The system calls of the appliance's doors, each with the reason why it is there:
+//! the login of people.
+
+use super::table::{Call, INET, INET6, Only, UNIX};
+
+/// `AF_PACKET`.
+const PACKET: u64 = 17;
+/// `SIGINT`.
+const INTERRUPT: u64 = 2;
+
+/// A login at a line.
+pub const LOGIN: &[Call] = &[
+    ("socket", Only::Is(0, UNIX), "the way to the node"),
+    (
+        "socket",
+        Only::Is(0, INET),
+        "an echo; a time server that is tried",
+    ),
+    ("socket", Only::Is(0, INET6), "the same over IPv6"),
+    ("socket", Only::Is(0, PACKET), "a capture"),
+    ("bind", Only::Any, "the link of a capture"),
+    (
+        "connect",
+        Only::Any,
+        "the node; a time server; the fence says which",
+    ),
+    ("setsid", Only::Any, "the line is its own terminal"),
+    ("dup2", Only::Any, "the line in three places"),
+    ("dup3", Only::Any, "the same, of other machines"),
+    (
+        "kill",
+        Only::Is(1, INTERRUPT),
+        "a BREAK wakes it as Ctrl-C does",
+    ),
+    ("getdents64", Only::Any, "the names of the network cards"),
+    ("geteuid", Only::Any, "where the node is asked for"),
+    (
+        "ioctl",
+        Only::Is(1, 0x5401),
+        "TCGETS: how the line is set, as the editor asks",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x5402),
+        "TCSETS: each key comes at once",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x5403),
+        "TCSETSW: the same behind what is written",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x5404),
+        "TCSETSF: the same without what was typed",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x802c_542a),
+        "TCGETS2: how the line is set, with its speed",
+    ),
+    ("ioctl", Only::Is(1, 0x402c_542b), "TCSETS2: TCSETS with it"),
+    (
+        "ioctl",
+        Only::Is(1, 0x402c_542c),
+        "TCSETSW2: TCSETSW with it",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x402c_542d),
+        "TCSETSF2: TCSETSF with it",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x540b),
+        "TCFLSH: Ctrl-C drops what waits to be written",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x540e),
+        "TIOCSCTTY: the line is its own terminal",
+    ),
+    ("ioctl", Only::Is(1, 0x5413), "TIOCGWINSZ: its size"),
+    (
+        "ioctl",
+        Only::Is(1, 0x5414),
+        "TIOCSWINSZ: its size, as somebody said",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x545d),
+        "TIOCGICOUNT: how many BREAKs it had",
+    ),
+    (
+        "ioctl",
+        Only::Is(1, 0x5421),
+        "FIONBIO: a socket that does not block",
+    ),
+];
