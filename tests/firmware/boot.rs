@@ -34,11 +34,18 @@ const CEILINGS: [(&str, u64, bool); 9] = [
 /// Memory in use without calls, as promised.
 const MEMORY_KIB: u64 = 128 * 1024;
 /// A door, and what the kernel says of its jail.
-const JAILS: [(&str, &str); 1] = [(
-    "the console login",
-    "Uid 904, Gid 904, CapEff 0000000000002000, CapBnd 0000000000002000, \
-     NoNewPrivs 1, Seccomp 2",
-)];
+const JAILS: [(&str, &str); 2] = [
+    (
+        "the console login",
+        "Uid 904, Gid 904, CapEff 0000000000002000, CapBnd 0000000000002000, \
+         NoNewPrivs 1, Seccomp 2",
+    ),
+    (
+        "the port for programs",
+        "Uid 904, Gid 904, CapEff 0000000000000000, CapBnd 0000000000000000, \
+         NoNewPrivs 1, Seccomp 2",
+    ),
+];
 const FENCE: &str = "fence: drop all, read back";
 
 /// A machine with two network cards whose cables end in a switch.

@@ -71,6 +71,15 @@ pub fn of_login() -> Cell {
     }
 }
 
+/// Returns the cell of the port for programs: whoever may open the console's socket.
+#[must_use]
+pub fn of_port() -> Cell {
+    Cell {
+        capabilities: CapabilitySet::empty(),
+        ..of_login()
+    }
+}
+
 /// Returns the cell of charon: it makes associations in the kernel and opens the
 /// port of IKE.
 #[must_use]
@@ -111,7 +120,7 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{CapabilitySet, Role, of, of_charon, of_login, with_folders};
+    use super::{CapabilitySet, Role, of, of_charon, of_login, of_port, with_folders};
     use crate::roles::TABLE;
 
     #[test]
@@ -131,6 +140,8 @@ mod tests {
         assert_eq!(login.user, console.user);
         assert_eq!(login.capabilities, CapabilitySet::NET_RAW);
         assert_ne!(login.user, 0);
+        assert_eq!(of_port().user, login.user);
+        assert!(of_port().capabilities.is_empty());
     }
 
     #[test]

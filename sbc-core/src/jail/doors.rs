@@ -1,5 +1,5 @@
 //! The system calls of the appliance's doors, each with the reason why it is there:
-//! the login of people.
+//! the login of people, the port for programs.
 
 use super::table::{Call, INET, INET6, Only, UNIX};
 
@@ -95,5 +95,20 @@ pub const LOGIN: &[Call] = &[
         "ioctl",
         Only::Is(1, 0x5421),
         "FIONBIO: a socket that does not block",
+    ),
+];
+
+/// The port for programs, which is opened before the jail.
+pub const PORT: &[Call] = &[
+    (
+        "socket",
+        Only::Is(0, UNIX),
+        "the way to the node, and to who looks after the firmware",
+    ),
+    ("connect", Only::Any, "the same"),
+    (
+        "getdents64",
+        Only::Any,
+        "whether somebody owns the node, while it does not run",
     ),
 ];

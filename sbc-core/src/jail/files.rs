@@ -34,6 +34,11 @@ pub fn confine(row: &Row) -> anyhow::Result<()> {
             rules = rules.add_rule(PathBeneath::new(place, AccessFs::ReadFile))?;
         }
     }
+    for folder in row.lists {
+        if let Ok(place) = PathFd::new(folder) {
+            rules = rules.add_rule(PathBeneath::new(place, AccessFs::ReadDir))?;
+        }
+    }
     rules.restrict_self()?;
     Ok(())
 }

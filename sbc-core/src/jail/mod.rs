@@ -96,6 +96,24 @@ pub fn enter_login() -> anyhow::Result<()> {
     filter("login")
 }
 
+/// Goes into the jail of the port for programs, once that is open.
+///
+/// # Errors
+/// When a gate does not close.
+pub fn enter_port() -> anyhow::Result<()> {
+    enter_door("port", cell::of_port())
+}
+
+fn enter_door(word: &str, cell: cell::Cell) -> anyhow::Result<()> {
+    let row = Row::named(word).context("no row is called so")?;
+    bound(cell.capabilities);
+    cell.enter().context("cannot become its user")?;
+    if row.closes_files {
+        files::confine(&row).context("the files stay open")?;
+    }
+    calls::confine(&row).context("the system calls stay open")
+}
+
 /// Returns what the kernel says of a process's jail; nothing until its filter of
 /// system calls is closed.
 #[must_use]

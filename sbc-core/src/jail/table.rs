@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::{doors, folder_of, programs};
+use crate::roles::init::appliance;
 use crate::roles::{Role, console, init, signal};
 
 /// Which uses of a system call are allowed: argument and value.
@@ -27,7 +28,8 @@ pub type Folder = (PathBuf, bool);
 pub struct Row {
     /// Its word.
     pub word: &'static str,
-    /// Whose row it is; charon and a login are no roles that `init` talks with.
+    /// Whose row it is; charon and the doors of the appliance are no roles that
+    /// `init` talks with.
     pub role: Option<Role>,
     /// Whether Landlock closes all other files.
     pub closes_files: bool,
@@ -35,6 +37,8 @@ pub struct Row {
     places: &'static [(&'static str, Kind)],
     /// Files of the kernel that it reads, single ones or all below a folder.
     pub reads: &'static [&'static str],
+    /// Folders of which it reads the names, and no file.
+    pub lists: &'static [&'static str],
     /// What it calls beside what all call.
     own: &'static [&'static [Call]],
 }
@@ -278,7 +282,7 @@ const CONSOLE: &[Call] = &[
     ("sysinfo", Only::Any, "memory for a report"),
 ];
 
-const ROWS: [Row; 6] = [
+const ROWS: [Row; 7] = [
     Row {
         word: "signal",
         role: Some(Role::Signal),
@@ -288,6 +292,7 @@ const ROWS: [Row; 6] = [
             (signal::LADDERS, Kind::Within),
         ],
         reads: &[],
+        lists: &[],
         own: &[SIGNAL],
     },
     Row {
@@ -296,6 +301,7 @@ const ROWS: [Row; 6] = [
         closes_files: true,
         places: &[],
         reads: &[],
+        lists: &[],
         own: &[RELAY],
     },
     Row {
@@ -310,6 +316,7 @@ const ROWS: [Row; 6] = [
         // Whether memory runs out is an alarm; how the machine booted is shown.
         // So are the ceilings of all roles.
         reads: &["/proc/meminfo", crate::diary::BOOT, super::ceilings::PLACE],
+        lists: &[],
         own: &[CONSOLE],
     },
     // It writes switches of the kernel, and nft has libraries.
@@ -319,6 +326,7 @@ const ROWS: [Row; 6] = [
         closes_files: false,
         places: &[],
         reads: &[],
+        lists: &[],
         own: &[programs::PROGRAM, programs::NETCFG],
     },
     Row {
@@ -327,6 +335,7 @@ const ROWS: [Row; 6] = [
         closes_files: false,
         places: &[],
         reads: &[],
+        lists: &[],
         own: &[programs::PROGRAM, programs::CHARON],
     },
     Row {
@@ -335,7 +344,18 @@ const ROWS: [Row; 6] = [
         closes_files: false,
         places: &[],
         reads: &[],
+        lists: &[],
         own: &[doors::LOGIN],
+    },
+    Row {
+        word: "port",
+        role: None,
+        closes_files: true,
+        places: &[],
+        // How the boot goes, and what is installed.
+        reads: &["/run/sbc", appliance::RELEASE],
+        lists: &[appliance::STATE],
+        own: &[doors::PORT],
     },
 ];
 

@@ -76,6 +76,7 @@ fn a_forbidden_system_call_ends_a_role_by_sigsys() {
         ),
         ("charon", &["nothing", "thread", "pipe"], &["raw", "root"]),
         ("login", &["nothing", "thread"], &["execute", "root"]),
+        ("port", &["nothing", "thread"], &["execute", "raw", "pipe"]),
     ] {
         for what in can {
             assert_eq!(tried(word, what).code(), Some(7), "{word} {what}");
@@ -144,7 +145,7 @@ fn every_role_that_speaks_with_others_has_a_row() {
     for role in ROLES {
         assert_eq!(Row::of(role).unwrap().word, role.word());
     }
-    for word in ["netcfg", "charon", "login"] {
+    for word in ["netcfg", "charon", "login", "port"] {
         assert_eq!(Row::named(word).unwrap().word, word);
     }
 }

@@ -91,11 +91,13 @@ pub fn kept(state: &Path) -> Option<Configuration> {
     })
 }
 
-/// Returns whether somebody has chosen a password.
+/// Returns whether somebody has chosen a password. Where it cannot be seen, somebody has.
 #[must_use]
 pub fn is_claimed(state: &Path) -> bool {
-    let users = fs::read_dir(state.join("secrets/user"));
-    users.is_ok_and(|mut users| users.next().is_some())
+    match fs::read_dir(state.join("secrets/user")) {
+        Ok(mut users) => users.next().is_some(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 /// Returns the configuration that was given along from outside, for a node nobody
@@ -194,6 +196,22 @@ mod tests {
             ..empty
         };
         assert!(known.takes_calls());
+    }
+
+    #[test]
+    fn a_machine_whose_owner_cannot_be_seen_has_one() {
+        let state = std::env::temp_dir().join(format!("sbc-owner-{}", std::process::id()));
+        assert!(!is_claimed(&state));
+        fs::create_dir_all(state.join("secrets/user")).unwrap();
+        assert!(!is_claimed(&state));
+        fs::write(state.join("secrets/user/admin"), "x").unwrap();
+        assert!(is_claimed(&state));
+        // A folder that cannot be read: here, because it is none.
+        fs::remove_dir_all(state.join("secrets")).unwrap();
+        fs::create_dir_all(state.join("secrets")).unwrap();
+        fs::write(state.join("secrets/user"), "").unwrap();
+        assert!(is_claimed(&state));
+        fs::remove_dir_all(&state).unwrap();
     }
 
     #[test]

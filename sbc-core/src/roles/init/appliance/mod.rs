@@ -34,6 +34,7 @@ use rustix::system::{RebootCommand, reboot};
 
 use children::Manner;
 use data::Configuration;
+pub use data::STATE;
 use modules::Modules;
 use recovery::Keys;
 use update::Trial;
@@ -41,7 +42,7 @@ use update::Trial;
 use crate::ipc::Ending;
 
 /// Where the image says what it is.
-const RELEASE: &str = "/usr/share/sbc/release";
+pub const RELEASE: &str = "/usr/share/sbc/release";
 /// Modules of filesystems: nothing asks for them before something is mounted.
 const FILES: [&str; 5] = ["ext4", "vfat", "nls_ascii", "nls_cp437", "nls_utf8"];
 /// What rules are made of.
@@ -101,7 +102,10 @@ pub fn modprobe(words: &[String]) -> ExitCode {
 pub fn port() -> ExitCode {
     match port::run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_port_gone) => ExitCode::FAILURE,
+        Err(gone) => {
+            eprintln!("the port for programs: {gone:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

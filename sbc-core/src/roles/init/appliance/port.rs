@@ -9,10 +9,12 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::{Value, json};
 
 use super::{data, update, words};
+use crate::jail;
 
 /// The port's name, as the machine's owner gives it.
 const NAME: &str = "org.sbc.api.0";
@@ -38,17 +40,19 @@ pub fn device() -> Option<PathBuf> {
     Some(Path::new("/dev").join(found.file_name()))
 }
 
-/// Serves whoever is at the far end, one after the other.
+/// Serves whoever is at the far end, one after the other, in a jail that is entered
+/// before an octet of theirs is read.
 ///
 /// # Errors
-/// When the port is gone.
-pub fn run() -> io::Result<()> {
-    let device = device().ok_or(io::ErrorKind::NotFound)?;
+/// When the port is gone, or the jail stays open.
+pub fn run() -> anyhow::Result<()> {
+    let device = device().context("there is none")?;
     let port = File::options()
         .read(true)
         .write(true)
         .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed())
         .open(device)?;
+    jail::enter_port()?;
     loop {
         if ready(&port, None, Duration::ZERO)?
             .0
