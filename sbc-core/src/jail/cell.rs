@@ -80,6 +80,20 @@ pub fn of_port() -> Cell {
     }
 }
 
+/// Returns the cell of who looks after the firmware: the owner of disks, without the
+/// rights of one but to mount them, to read what the configuration is, and to give its
+/// socket to logins.
+#[must_use]
+pub fn of_firmware() -> Cell {
+    Cell {
+        user: 0,
+        guest_of: None,
+        capabilities: CapabilitySet::SYS_ADMIN
+            .union(CapabilitySet::DAC_READ_SEARCH)
+            .union(CapabilitySet::CHOWN),
+    }
+}
+
 /// Returns the cell of charon: it makes associations in the kernel and opens the
 /// port of IKE.
 #[must_use]
@@ -120,7 +134,7 @@ impl Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::{CapabilitySet, Role, of, of_charon, of_login, of_port, with_folders};
+    use super::{CapabilitySet, Role, of, of_charon, of_firmware, of_login, of_port, with_folders};
     use crate::roles::TABLE;
 
     #[test]
@@ -142,6 +156,23 @@ mod tests {
         assert_ne!(login.user, 0);
         assert_eq!(of_port().user, login.user);
         assert!(of_port().capabilities.is_empty());
+    }
+
+    #[test]
+    fn who_looks_after_the_firmware_mounts_and_changes_no_network_or_kernel() {
+        let held = of_firmware().capabilities;
+        assert!(held.contains(CapabilitySet::SYS_ADMIN));
+        for never in [
+            CapabilitySet::SYS_MODULE,
+            CapabilitySet::SYS_BOOT,
+            CapabilitySet::SYS_PTRACE,
+            CapabilitySet::NET_ADMIN,
+            CapabilitySet::NET_RAW,
+            CapabilitySet::SETUID,
+            CapabilitySet::DAC_OVERRIDE,
+        ] {
+            assert!(!held.intersects(never), "{never:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! The system calls of the appliance's doors, each with the reason why it is there:
-//! the login of people, the port for programs.
+//! the login of people, the port for programs, who looks after the firmware.
 
 use super::table::{Call, INET, INET6, Only, UNIX};
 
@@ -7,6 +7,8 @@ use super::table::{Call, INET, INET6, Only, UNIX};
 const PACKET: u64 = 17;
 /// `SIGINT`.
 const INTERRUPT: u64 = 2;
+/// The first process.
+const INIT: u64 = 1;
 
 /// A login at a line.
 pub const LOGIN: &[Call] = &[
@@ -110,5 +112,56 @@ pub const PORT: &[Call] = &[
         "getdents64",
         Only::Any,
         "whether somebody owns the node, while it does not run",
+    ),
+];
+
+/// Who looks after the firmware.
+pub const FIRMWARE: &[Call] = &[
+    ("socket", Only::Is(0, UNIX), "where it is asked"),
+    ("bind", Only::Any, "the same"),
+    ("listen", Only::Any, "the same"),
+    ("accept4", Only::Any, "a question"),
+    (
+        "unlink",
+        Only::Any,
+        "the socket of the one before; a slot's old files",
+    ),
+    ("unlinkat", Only::Any, "the same, of other C libraries"),
+    ("chmod", Only::Any, "the socket is its owner's"),
+    ("fchmodat", Only::Any, "the same, of other C libraries"),
+    ("chown", Only::Any, "its owner is the user of logins"),
+    ("fchownat", Only::Any, "the same, of other C libraries"),
+    (
+        "getdents64",
+        Only::Any,
+        "names of disks, keys and a slot's files",
+    ),
+    ("readlink", Only::Any, "which disk a partition lies on"),
+    ("readlinkat", Only::Any, "the same, of other C libraries"),
+    ("mkdir", Only::Any, "where a volume is mounted"),
+    (
+        "mount",
+        Only::Any,
+        "the boot partition, a volume with an update",
+    ),
+    (
+        "umount2",
+        Only::Any,
+        "the same, when it was read or written",
+    ),
+    ("rename", Only::Any, "a file is replaced whole"),
+    ("renameat2", Only::Any, "the same, of other C libraries"),
+    ("fsync", Only::Any, "what was written outlives a power cut"),
+    ("fdatasync", Only::Any, "the same for its content"),
+    ("ftruncate", Only::Any, "a file is written anew"),
+    (
+        "fadvise64",
+        Only::Any,
+        "what is read back comes from the disk, not from memory",
+    ),
+    (
+        "kill",
+        Only::Is(0, INIT),
+        "the first process restarts the machine",
     ),
 ];

@@ -104,6 +104,14 @@ pub fn enter_port() -> anyhow::Result<()> {
     enter_door("port", cell::of_port())
 }
 
+/// Goes into the jail of who looks after the firmware.
+///
+/// # Errors
+/// When a gate does not close.
+pub fn enter_firmware() -> anyhow::Result<()> {
+    enter_door("firmware", cell::of_firmware())
+}
+
 fn enter_door(word: &str, cell: cell::Cell) -> anyhow::Result<()> {
     let row = Row::named(word).context("no row is called so")?;
     bound(cell.capabilities);

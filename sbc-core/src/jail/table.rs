@@ -282,7 +282,7 @@ const CONSOLE: &[Call] = &[
     ("sysinfo", Only::Any, "memory for a report"),
 ];
 
-const ROWS: [Row; 7] = [
+const ROWS: [Row; 8] = [
     Row {
         word: "signal",
         role: Some(Role::Signal),
@@ -356,6 +356,16 @@ const ROWS: [Row; 7] = [
         reads: &["/run/sbc", appliance::RELEASE],
         lists: &[appliance::STATE],
         own: &[doors::PORT],
+    },
+    // Whom Landlock keeps from a file mounts nothing at all.
+    Row {
+        word: "firmware",
+        role: None,
+        closes_files: false,
+        places: &[],
+        reads: &[],
+        lists: &[],
+        own: &[doors::FIRMWARE],
     },
 ];
 

@@ -106,13 +106,20 @@ pub fn is_claimed(state: &Path) -> bool {
 /// # Errors
 /// When one is there and cannot be read.
 pub fn given() -> io::Result<Option<Configuration>> {
+    if Path::new(FW_CFG).exists() {
+        given::secrets()?;
+    }
+    offered()
+}
+
+/// The same, its secrets left alone.
+fn offered() -> io::Result<Option<Configuration>> {
     let of = |text, source| Configuration {
         text,
         revision: 0,
         source,
     };
     if Path::new(FW_CFG).exists() {
-        given::secrets()?;
         return Ok(Some(of(fs::read_to_string(FW_CFG)?, "fw_cfg")));
     }
     Ok(from_volume().map(|text| of(text, "volume SBCCFG")))
@@ -123,7 +130,7 @@ pub fn given() -> io::Result<Option<Configuration>> {
 pub fn config_hash() -> String {
     let state = Path::new(STATE);
     let taken = kept(state).or_else(|| {
-        let given = (!is_claimed(state)).then(given);
+        let given = (!is_claimed(state)).then(offered);
         given.and_then(Result::ok).flatten()
     });
     taken.map_or_else(|| "none".to_owned(), |taken| short_hash(&taken.text))

@@ -113,7 +113,10 @@ pub fn port() -> ExitCode {
 pub fn firmware() -> ExitCode {
     match update::run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_no_socket) => ExitCode::FAILURE,
+        Err(no_socket) => {
+            eprintln!("who looks after the firmware: {no_socket:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

@@ -22,7 +22,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 
 use super::disks::{self, Partition};
-use super::modules::Modules;
 use super::slot::{self, Known, other};
 use super::{data, mounts, reset, words};
 use bundle::{Bundle, Key, Refusal};
@@ -57,11 +56,12 @@ static TALKS: AtomicUsize = AtomicUsize::new(0);
 /// Held by the one who writes.
 static WRITES: Mutex<()> = Mutex::new(());
 
-/// Serves the socket.
+/// Serves the socket, in a jail.
 ///
 /// # Errors
-/// When it cannot be opened.
-pub fn run() -> io::Result<()> {
+/// When the jail stays open, or the socket cannot be opened.
+pub fn run() -> anyhow::Result<()> {
+    crate::jail::enter_firmware()?;
     let _absent = fs::remove_file(SOCKET);
     let listener = UnixListener::bind(SOCKET)?;
     fs::set_permissions(SOCKET, fs::Permissions::from_mode(0o600))?;
@@ -321,10 +321,7 @@ fn alone(here: &Here) -> Result<std::sync::MutexGuard<'static, ()>, Refusal> {
 
 /// Opens the bundle of a volume with our label for as long as `errand` takes.
 fn from_volume<T>(errand: impl FnOnce(Bundle<File>) -> Result<T, Refusal>) -> Result<T, Refusal> {
-    if let Ok(modules) = Modules::read() {
-        // Whatever was plugged in since the boot.
-        modules.load_for_devices(&mut std::collections::BTreeSet::new());
-    }
+    // What a volume needs that was plugged in since the boot, the seal has loaded.
     let node = data::volume(VOLUME).ok_or(Refusal::Absent(VOLUME))?;
     let place = format!("/run/update-{:?}", std::thread::current().id());
     let place = Path::new(&place);
