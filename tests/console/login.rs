@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::node::Node;
+use super::pty::Pty;
 
 /// Time for what should be at once, on a machine that does much else.
 const SOON: Duration = Duration::from_secs(30);
@@ -96,6 +97,12 @@ fn a_hundred_wrong_passwords_lock_the_line_and_are_in_the_audit_log() {
     assert_eq!(said.matches("SBC-3020").count(), 5, "{said}");
     // The right one is refused as well while the line is locked.
     assert_eq!(said.matches("SBC-3021").count(), 96, "{said}");
+    // Each takes 19 MiB while it is looked at, and nothing behind it.
+    let status = format!("/proc/{}/status", node.pid_of("console"));
+    let status = std::fs::read_to_string(status).unwrap();
+    let anonymous = status.lines().find(|line| line.starts_with("RssAnon:"));
+    let kib = anonymous.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    assert!(kib.unwrap() < 16 * 1024, "{status}");
     let audit = node.answer("show audit last 50");
     assert_eq!(audit.matches("login refused").count(), 5, "{audit}");
     assert!(audit.contains("locked for 60 s"), "{audit}");
@@ -190,6 +197,58 @@ fn a_planted_secret_is_in_no_answer_and_no_log() {
         !audit.contains(planted) && !audit.contains(PASSWORD),
         "{audit}"
     );
+}
+
+/// Types a line, and waits for these words behind it.
+fn says(line: &mut Pty, typed: &str, words: &[&str]) {
+    let from = line.seen.len();
+    line.types(format!("{typed}\r").as_bytes(), 11_520).unwrap();
+    for word in words {
+        line.waits(from, word, SOON).unwrap();
+    }
+}
+
+/// Ends the console role, and waits until the next one answers.
+fn console_ends(node: &Node) {
+    let ended = node.log().matches("role ended role=\"console\"").count();
+    assert!(node.crashes("console"));
+    node.until(SOON, |node| {
+        node.log().matches("role ended role=\"console\"").count() > ended
+            && node.asks("show version").status.success()
+    });
+}
+
+#[test]
+fn a_login_its_candidate_and_its_lock_outlive_the_console_role() {
+    let node = claimed("outlives", 38);
+    let mut line = node.login();
+    line.waits(0, "lab login: ", SOON).unwrap();
+    // At the name: nobody notices.
+    console_ends(&node);
+    says(&mut line, "admin", &["Password: "]);
+    console_ends(&node);
+    says(&mut line, PASSWORD, &["lab> "]);
+    says(&mut line, "configure exclusive", &["lab# "]);
+    let change = "set trunk itsp-a max-simultaneous-calls 2";
+    says(&mut line, change, &["lab# "]);
+    // In a candidate: the password, and it goes on with the line that was typed.
+    console_ends(&node);
+    says(&mut line, "compare", &["began anew", "Password: "]);
+    says(&mut line, "guessed", &["SBC-3020", "Password: "]);
+    says(&mut line, PASSWORD, &["calls = 2", "lab# "]);
+    let other = node.follows_each("configure exclusive\n");
+    assert!(other.contains("SBC-3011"), "{other}");
+    // While nobody answers.
+    assert!(node.crashes("console"));
+    says(&mut line, "compare", &["began anew", "Password: "]);
+    says(&mut line, PASSWORD, &["calls = 2", "lab# "]);
+    // While it is locked.
+    says(&mut line, "run lock", &["locked by admin", "Password: "]);
+    console_ends(&node);
+    says(&mut line, PASSWORD, &["lab# "]);
+    says(&mut line, "commit", &["revision 3 is live"]);
+    let live = node.answer("show configuration trunk itsp-a");
+    assert!(live.contains("max-simultaneous-calls = 2"), "{live}");
 }
 
 #[test]

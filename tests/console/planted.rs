@@ -167,10 +167,10 @@ fn planted_secrets_are_in_no_answer_no_file_and_no_crash() {
     let node = Node::start("planted-everywhere", net);
     super::peer::server(net, "486 Busy Here");
     let carrier = super::peer::Carrier::open(net);
+    plant(&node);
     assert_eq!(carrier.calls("one", "+49691234567", b""), 486);
     node.until(SOON, |node| node.answer("show cdr").contains("486"));
     let records: serde_json::Value = serde_json::from_str(&node.answer("show cdr | json")).unwrap();
-    plant(&node);
     let looked = looks_at_answers(&node, &records[0]["call"].to_string());
     assert!(looked >= 100, "only {looked} answers were looked at");
     assert_eq!(found_below(&node.folder, &ALL), Vec::<String>::new());

@@ -22,6 +22,8 @@ pub struct Candidate {
     pub inside: Vec<String>,
     /// What is committed stays only while this login lives and confirms.
     pub safe: bool,
+    /// Nobody else may commit.
+    pub exclusive: bool,
 }
 
 /// What the node says is live.
@@ -75,10 +77,7 @@ pub fn back_in(session: &mut Session) -> Option<u64> {
 /// A sentence for people: somebody has locked it, say.
 pub fn begin(session: &mut Session, exclusive: bool, safe: bool) -> Result<(), String> {
     if exclusive {
-        let asked = session
-            .client
-            .ask("config.lock", &json!({"user": session.user}));
-        asked.map_err(|why| why.to_string())?;
+        lock(session)?;
     }
     let live = live(session)?;
     session.candidate = Some(Candidate {
@@ -87,8 +86,28 @@ pub fn begin(session: &mut Session, exclusive: bool, safe: bool) -> Result<(), S
         document: live.document,
         inside: Vec::new(),
         safe,
+        exclusive,
     });
     Ok(())
+}
+
+fn lock(session: &mut Session) -> Result<(), String> {
+    let asked = json!({"user": session.user});
+    let asked = session.client.ask("config.lock", &asked);
+    asked.map(drop).map_err(|why| why.to_string())
+}
+
+/// Takes the lock of the candidate again, in a conversation that began anew.
+///
+/// # Errors
+/// A sentence for people: somebody else was sooner. The candidate has no lock then.
+pub fn lock_again(session: &mut Session) -> Result<(), String> {
+    let wanted = session.candidate.as_ref().is_some_and(|own| own.exclusive);
+    let taken = if wanted { lock(session) } else { Ok(()) };
+    if let Some(own) = session.candidate.as_mut().filter(|_| taken.is_err()) {
+        own.exclusive = false;
+    }
+    taken
 }
 
 impl Candidate {

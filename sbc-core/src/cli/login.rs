@@ -116,9 +116,7 @@ fn reach(api: &std::path::Path) -> Option<Client> {
 /// Asks for a name and a password until they fit. Returns false when the line
 /// gave up.
 fn enter(session: &mut Session) -> Result<bool, Unanswered> {
-    let told = session
-        .client
-        .ask("session", &json!({ "line": session.channel }))?;
+    let told = session.client.begin_login(&session.channel)?;
     let secs = told.get("idle_secs").and_then(Value::as_u64).unwrap_or(600);
     session.idle = Some(Duration::from_secs(secs));
     let node = session.client.hello.get("node").and_then(Value::as_str);
@@ -140,10 +138,7 @@ fn enter(session: &mut Session) -> Result<bool, Unanswered> {
         if password.is_empty() {
             continue;
         }
-        match session
-            .client
-            .ask("login", &json!({ "user": user, "password": password }))
-        {
+        match come_in(session, &user, &password) {
             Ok(who) => {
                 admit(session, &who);
                 return Ok(true);
@@ -153,6 +148,51 @@ fn enter(session: &mut Session) -> Result<bool, Unanswered> {
         }
     }
     Ok(false)
+}
+
+/// Shows the node a name and a password. Somebody may have waited for hours before
+/// they were typed: a conversation that ended meanwhile is begun anew.
+fn come_in(session: &mut Session, user: &str, password: &str) -> Result<Value, Unanswered> {
+    let asked = json!({ "user": user, "password": password });
+    match session.client.ask("login", &asked) {
+        Err(Unanswered::Gone(_)) => {
+            reach_again(&mut session.client)?;
+            session.client.ask("login", &asked)
+        }
+        other => other,
+    }
+}
+
+/// Opens the conversation anew, as soon as somebody is there.
+fn reach_again(client: &mut Client) -> Result<(), Unanswered> {
+    let since = Instant::now();
+    loop {
+        match client.again() {
+            Err(_) if INTERRUPTED.load(Ordering::Relaxed) => return Err(Unanswered::Cancelled),
+            Err(Unanswered::Gone(_)) if since.elapsed() < STARTS_WITHIN => {
+                std::thread::sleep(ASKED_EVERY);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Goes on after the node's console has ended and was started anew: the
+/// candidate stays, and its lock is taken again. Who came in by a password is asked
+/// for it. Returns false when the login ends.
+pub fn rejoin(session: &mut Session) -> bool {
+    println!("the console of the node began anew");
+    if let Err(why) = reach_again(&mut session.client) {
+        println!("{why}");
+        return false;
+    }
+    if session.client.is_login() && !unlock(session) {
+        return false;
+    }
+    if let Err(why) = super::configure::lock_again(session) {
+        println!("{why}; your candidate stays, without its lock");
+    }
+    true
 }
 
 /// Lets the first one who comes set the password of `admin`.
@@ -209,10 +249,10 @@ pub fn unlock(session: &mut Session) -> bool {
         if password.is_empty() {
             continue;
         }
-        let asked = json!({ "user": session.user, "password": password });
         // What woke the login for the lock cancels no question.
         INTERRUPTED.store(false, Ordering::SeqCst);
-        match session.client.ask("login", &asked) {
+        let user = session.user.clone();
+        match come_in(session, &user, &password) {
             Ok(_) => return true,
             Err(why) => println!("{why}"),
         }

@@ -103,6 +103,9 @@ pub fn talk(session: &mut Session) -> ExitCode {
             }
             shared.lock(false);
         }
+        if session.client.is_gone() && !super::login::rejoin(session) {
+            return ExitCode::SUCCESS;
+        }
         INTERRUPTED.store(false, Ordering::Relaxed);
         let prompt = prompt(session);
         match keys.line(&prompt) {
@@ -110,7 +113,8 @@ pub fn talk(session: &mut Session) -> ExitCode {
             Typed::Line(line) => {
                 keys.remember(&line);
                 session.history = keys.history();
-                if !say(session, &line) {
+                let there = !session.client.is_gone() || super::login::rejoin(session);
+                if !there || !say(session, &line) {
                     return ExitCode::SUCCESS;
                 }
             }

@@ -25,6 +25,14 @@ pub fn give_back() {
     }
 }
 
+/// Does work that takes much memory, and gives all of it back to the kernel: what the
+/// allocator would keep of it for the next time counts against the role's ceiling.
+pub fn clean_behind<T>(work: impl FnOnce() -> T) -> T {
+    let done = work();
+    trim();
+    done
+}
+
 #[cfg(target_env = "gnu")]
 #[expect(unsafe_code, reason = "the allocator's own broom has no safe door")]
 fn trim() {

@@ -11,6 +11,8 @@ use sbc_core::seal::backup::Backup;
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::roles::heap::clean_behind;
+
 use super::caller::Caller;
 use super::operations::{Answered, replace};
 use super::room::Room;
@@ -42,7 +44,7 @@ pub async fn make(room: &Rc<Room>, typed: &str) -> Answered {
     let (secrets, certificates) = (backup.secrets.len(), backup.certificates.len());
     let typed = Zeroizing::new(typed.to_owned());
     let _turn = room.desk.turn().await;
-    let file = tokio::task::spawn_blocking(move || backup.lock(&typed)).await;
+    let file = tokio::task::spawn_blocking(move || clean_behind(|| backup.lock(&typed))).await;
     let file = file.ok().and_then(Result::ok);
     let file = file.ok_or_else(|| no(("SBC-3016", "no randomness".to_owned())))?;
     let text = capture::as_text(&format!("{node}.backup"), &file);
@@ -63,7 +65,7 @@ pub async fn restore(room: &Rc<Room>, caller: &mut Caller, typed: &str) -> Answe
     let typed = Zeroizing::new(typed.to_owned());
     let backup = {
         let _turn = room.desk.turn().await;
-        tokio::task::spawn_blocking(move || Backup::unlock(&typed, &file)).await
+        tokio::task::spawn_blocking(move || clean_behind(|| Backup::unlock(&typed, &file))).await
     };
     let unfit = |why: String| no(("SBC-3026", why));
     let backup = backup.map_err(|_| unfit("not opened".to_owned()))?;

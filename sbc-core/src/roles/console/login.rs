@@ -12,6 +12,8 @@ use sbc_config::edit::Document;
 
 use sbc_core::cli::grammar::Role;
 
+use crate::roles::heap::clean_behind;
+
 /// Wrong passwords in a row that cost nothing but their own time.
 const FREE: u32 = 5;
 
@@ -166,14 +168,16 @@ impl Turn<'_> {
     /// As [`hashed`].
     pub async fn hashed(&self, password: &str) -> Option<String> {
         let password = password.to_owned();
-        let done = tokio::task::spawn_blocking(move || hashed(&password));
+        let done = tokio::task::spawn_blocking(move || clean_behind(|| hashed(&password)));
         done.await.ok().flatten()
     }
 
     /// As [`is_right`].
     pub async fn is_right(&self, password: &str, hash: Option<&str>) -> bool {
         let (password, hash) = (password.to_owned(), hash.map(str::to_owned));
-        let done = tokio::task::spawn_blocking(move || is_right(&password, hash.as_deref()));
+        let done = tokio::task::spawn_blocking(move || {
+            clean_behind(|| is_right(&password, hash.as_deref()))
+        });
         done.await.unwrap_or(false)
     }
 }

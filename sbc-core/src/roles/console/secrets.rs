@@ -15,6 +15,8 @@ use sbc_core::seal::{ADDED, StoreKey, is_hash, is_sealed, passphrase as words};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use crate::roles::heap::clean_behind;
+
 use super::alarms::Fact;
 use super::operations::Answered;
 use super::room::Room;
@@ -305,7 +307,7 @@ pub async fn passphrase(room: &Rc<Room>, typed: &str) -> Answered {
     let _turn = room.desk.turn().await;
     let store = room.secrets.apart();
     let typed = Zeroizing::new(typed.to_owned());
-    let done = tokio::task::spawn_blocking(move || store.seal_with(&typed)).await;
+    let done = tokio::task::spawn_blocking(move || clean_behind(|| store.seal_with(&typed))).await;
     room.secrets.plain.take();
     match done {
         Ok(Ok(())) => Ok(json!({ "done": "sealed" })),
@@ -319,7 +321,7 @@ pub async fn unlock(room: &Rc<Room>, typed: &str) -> Answered {
     let _turn = room.desk.turn().await;
     let store = room.secrets.apart();
     let typed = Zeroizing::new(typed.to_owned());
-    let done = tokio::task::spawn_blocking(move || store.open_with(&typed)).await;
+    let done = tokio::task::spawn_blocking(move || clean_behind(|| store.open_with(&typed))).await;
     let no = |(code, why): No| (code.to_owned(), why);
     let key = match done {
         Ok(opened) => opened.map_err(no)?,
