@@ -162,7 +162,31 @@ fn calls_pass_the_tunnel_and_nothing_is_seen_outside_but_ike_esp_and_arp() {
     }
     call(&mut world.med, &mut world.udp, "+4930555100");
     shows(&mut world);
+    no_secret_is_told(&mut world.stage);
     world.nothing_in_clear();
+}
+
+/// What charon and the network role print, what they wrote and what anybody may see of
+/// them has no secret in it.
+fn no_secret_is_told(stage: &mut Stage) {
+    let mut told = stage.log();
+    for ask in [
+        "request support bundle",
+        "show tunnels | json",
+        "show log | json",
+    ] {
+        told += &stage.ask(ask);
+    }
+    let process = "for p in /proc/[0-9]*; do cat $p/cmdline $p/environ; done 2> /dev/null; dmesg";
+    told += &stage.node.shell(process).unwrap();
+    for word in ["charon", "netcfg", "established"] {
+        assert!(told.contains(word), "nothing of {word}: {told}");
+    }
+    assert!(!told.contains(SECRET), "{told}");
+    // The search finds it where it is kept, and nowhere else.
+    let places = format!("busybox grep -rlF '{SECRET}' /data /etc /run /tmp");
+    let found = stage.node.shell(&places).unwrap();
+    assert_eq!(found.trim(), "/data/secrets/vpn/itsp");
 }
 
 /// Each view of the network fits eighty columns and its form, and knows what passed.

@@ -205,11 +205,16 @@ fn leaves_the_questions(line: &mut Line<'_>) {
 
 /// Pastes a configuration and keeps it.
 pub fn pastes(line: &mut Line<'_>) {
+    pastes_all(line, LINES);
+}
+
+/// The same with these lines.
+pub fn pastes_all(line: &mut Line<'_>, lines: &str) {
     line.types(b"configure\r").unwrap();
     line.waits("sbc# ").unwrap();
     line.types(b"load merge terminal\r").unwrap();
     line.waits("Ctrl-D").unwrap();
-    line.types(LINES.as_bytes()).unwrap();
+    line.types(lines.as_bytes()).unwrap();
     line.waits("octets, SHA-256").unwrap();
     line.types(b"commit confirmed 5\rconfirm\r").unwrap();
     line.waits("kept; boot uses it").unwrap();
@@ -312,6 +317,13 @@ fn a_thousand_lines_pasted_at_the_serial_port_all_arrive() {
     assert!(count >= 3000, "{count}");
 }
 
+/// Types a command, and returns its answer.
+pub fn says(line: &mut Line<'_>, command: &str) -> String {
+    line.types(format!("{command}\r").as_bytes()).unwrap();
+    line.waits(&format!("{command}\r\n")).unwrap();
+    line.waits("sbc> ").unwrap().0
+}
+
 /// Breaks the line.
 fn breaks(stage: &Stage) {
     let order = "chardev-send-break console";
@@ -363,6 +375,18 @@ fn noise_a_break_and_control_c_at_the_serial_port_log_nobody_in_or_out() {
     line.waits("SBC-3020").unwrap();
     line.answers("Password: ", PASSWORD).unwrap();
     line.waits("sbc> ").unwrap();
+    // Nothing of it, and no password, ended a role.
+    let log = says(&mut line, "show log | no-more");
+    let limits = says(&mut line, "show limits | no-more");
+    let starts = says(
+        &mut line,
+        "show audit last 100 | match 'console starts' | no-more",
+    );
+    assert_eq!(
+        starts.matches("console starts").count(),
+        1,
+        "{starts}{limits}{log}"
+    );
     line.types(b"exit\r").unwrap();
     // Before the login neither is anything but a key that says nothing.
     line.waits("sbc login: ").unwrap();

@@ -13,68 +13,16 @@ use serde_json::{Value, json};
 
 use super::data::{file_of, live, start_by};
 use super::esp::Esp;
+use super::moments::{Moments, cuts};
+use super::torn::{Lossy, Lost};
 use super::update::{Node, ask, next};
 
-/// How many cuts of each kind by each loader, and with `SBC_TESTS=full`; `SBC_CUTS`
-/// says another number.
-const CUTS: [u32; 2] = [5, 50];
 /// An update, its restart and its trial take that long beside much else.
 const UPDATE: Duration = Duration::from_secs(420);
 /// What is waited for is looked for this often.
 const LOOK: Duration = Duration::from_millis(2);
 /// The versions that take turns, each in the slot that does not run.
 const VERSIONS: [&str; 2] = ["0.1.0", "0.2.0"];
-
-/// Numbers that look random and come again with the same `SBC_SEED` (SplitMix64).
-struct Moments {
-    seed: u64,
-    state: u64,
-}
-
-impl Moments {
-    fn new(loader: Loader) -> Self {
-        let given = std::env::var("SBC_SEED").ok();
-        let seed = given
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(20_261_126);
-        println!("SBC_SEED={seed}");
-        let state = seed ^ (u64::from(loader == Loader::Uefi) << 40);
-        Self { seed, state }
-    }
-
-    /// Returns a number from 0 up to but not 1.
-    fn share(&mut self) -> f64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        (self.share() * count as f64) as usize
-    }
-
-    /// Returns the numbers below `kinds`, each as often as the others, in any order.
-    fn spread(&mut self, count: u32, kinds: usize) -> Vec<usize> {
-        let from = self.below(kinds);
-        // A step that has no divisor in common with `kinds` comes to all of them.
-        let mut all: Vec<_> = (0..count as usize)
-            .map(|at| (from + 4 * at) % kinds)
-            .collect();
-        for at in (1..all.len()).rev() {
-            all.swap(at, self.below(at + 1));
-        }
-        all
-    }
-}
-
-fn cuts() -> u32 {
-    let given = std::env::var("SBC_CUTS").ok();
-    let is_full = std::env::var_os("SBC_TESTS").is_some_and(|value| value == "full");
-    let usual = CUTS[usize::from(is_full)];
-    given.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
 
 /// Returns how many writes and flushes the disk has seen.
 fn operations(booted: &Booted) -> u64 {
@@ -147,6 +95,7 @@ impl Answers {
 struct Commit {
     before: u32,
     asked: u32,
+    /// The answer was heard, and no write of before it was lost.
     answered: bool,
     words: String,
 }
@@ -162,16 +111,43 @@ fn uncut(booted: &Booted, port: &mut Port, limit: u32) -> (u64, Duration) {
     (operations(booted) - first, took)
 }
 
-fn commits(name: &str, loader: Loader) {
-    let Some(image) = Image::for_test(name).expect("the image") else {
+/// Returns a node whose disk loses writes, or keeps them all.
+fn node_of(name: &str, lossy: bool) -> Option<(Node, Image)> {
+    if lossy && !sbc_tests::is_full(name) {
+        return None;
+    }
+    let image = Image::for_test(name).expect("the image")?;
+    let mut node = Node::new(name, &image);
+    node.lossy = lossy.then(|| Lossy::new(&node.disk));
+    Some((node, image))
+}
+
+impl Node {
+    /// Returns how much of the log of writes is there.
+    fn mark(&self) -> u64 {
+        self.lossy.as_ref().map_or(0, Lossy::mark)
+    }
+
+    /// Loses writes behind `mark`, now that the power is off. Returns what became of
+    /// them.
+    fn loses(&self, mark: u64, moments: &mut Moments) -> Lost {
+        match &self.lossy {
+            Some(lossy) => lossy.lose(mark, moments).unwrap(),
+            None => Lost::none(),
+        }
+    }
+}
+
+fn commits(name: &str, loader: Loader, lossy: bool) {
+    let Some((node, _)) = node_of(name, lossy) else {
         return;
     };
-    let node = Node::new(name, &image);
+    let cuts = cuts(lossy);
     let mut moments = Moments::new(loader);
     let seed = moments.seed;
     let (mut old, mut new) = (0, 0);
     let mut last: Option<Commit> = None;
-    for cut in 0..=cuts() {
+    for cut in 0..=cuts {
         let mut switch = Switch::new(&node.folder).unwrap();
         let booted = start_by(loader, &node, &mut switch, "node");
         let mut port = booted.port().unwrap();
@@ -202,18 +178,18 @@ fn commits(name: &str, loader: Loader) {
         }
         // How many writes one has, and how long it takes, on this boot.
         let (writes, took) = uncut(&booted, &mut port, 1000 + cut);
-        if cut < cuts() {
-            last = Some(cut_commit(
-                &booted,
-                port,
-                (1000 + cut, 2000 + cut),
-                (writes, took),
-                &mut moments,
-            ));
+        if cut < cuts {
+            let mark = node.mark();
+            let limits = (1000 + cut, 2000 + cut);
+            let mut was = cut_commit(&booted, port, limits, (writes, took), &mut moments);
+            let lost = node.loses(mark, &mut moments);
+            was.answered &= lost.at_end;
+            was.words += &lost.words();
+            last = Some(was);
         }
     }
     println!("power cuts during a commit, {loader:?}: {old} left the old state, {new} the new one");
-    assert_eq!(old + new, cuts());
+    assert_eq!(old + new, cuts);
     fs::remove_dir_all(&node.folder).unwrap();
 }
 
@@ -343,6 +319,8 @@ fn phase(esp: &Esp, said: &str, slot: char) -> Phase {
 struct Update {
     phase: Phase,
     words: String,
+    /// No write of before the cut was lost, so that the phase says what must be there.
+    at_end: bool,
 }
 
 /// Returns a volume for each of the versions, made once.
@@ -385,19 +363,19 @@ fn proven(booted: &Booted, port: &mut Port) -> usize {
     }
 }
 
-fn updates(name: &str, loader: Loader) {
-    let Some(image) = Image::for_test(name).expect("the image") else {
+fn updates(name: &str, loader: Loader, lossy: bool) {
+    let Some((node, image)) = node_of(name, lossy) else {
         return;
     };
     let volumes = volumes(&image);
-    let node = Node::new(name, &image);
+    let cuts = cuts(lossy);
     let mut moments = Moments::new(loader);
     let seed = moments.seed;
-    let plan = moments.spread(cuts(), PHASES.len());
+    let plan = moments.spread(cuts, PHASES.len());
     let (mut old, mut new) = (0, 0);
     let mut runs = 0;
     let mut last: Option<Update> = None;
-    for cut in 0..=cuts() {
+    for cut in 0..=cuts {
         let booted = node.start(loader);
         let context = format!("SBC_SEED={seed}, {loader:?}, cut {cut}, the last: {last:?}");
         let ready = booted
@@ -420,7 +398,7 @@ fn updates(name: &str, loader: Loader) {
         if let Some(last) = last.take() {
             let is_new = now != runs;
             assert!(
-                is_new || last.phase < Phase::After,
+                is_new || last.phase < Phase::After || !last.at_end,
                 "{context}: it was blessed; {text}"
             );
             assert!(
@@ -445,7 +423,7 @@ fn updates(name: &str, loader: Loader) {
     println!(
         "power cuts during an update, {loader:?}: {old} left the old version, {new} the new one"
     );
-    assert_eq!(old + new, cuts());
+    assert_eq!(old + new, cuts);
     fs::remove_dir_all(&node.folder).unwrap();
 }
 
@@ -461,6 +439,7 @@ fn update(
 ) -> Option<Update> {
     let slot = ['a', 'b'][to];
     let heard = booted.machine.console().len();
+    let mark = node.mark();
     let order = json!({"id": "cut", "op": "image.activate", "args": {"version": VERSIONS[to]}});
     port.say(&order.to_string()).unwrap();
     let since = Instant::now();
@@ -490,9 +469,17 @@ fn update(
     booted.machine.cut_power();
     answers.end();
     let phase = now();
-    let words =
-        format!("cut {moment:.2?} behind the order in {phase:?}, aimed at {until:?}, slot {slot}");
-    Some(Update { phase, words })
+    let lost = node.loses(mark, moments);
+    let words = format!(
+        "cut {moment:.2?} behind the order in {phase:?}, aimed at {until:?}, slot {slot}{}",
+        lost.words()
+    );
+    let at_end = lost.at_end;
+    Some(Update {
+        phase,
+        words,
+        at_end,
+    })
 }
 
 #[test]
@@ -500,6 +487,7 @@ fn a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_bi
     commits(
         "a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_bios",
         Loader::Bios,
+        false,
     );
 }
 
@@ -508,6 +496,7 @@ fn a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_ue
     commits(
         "a_power_cut_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_uefi",
         Loader::Uefi,
+        false,
     );
 }
 
@@ -516,6 +505,7 @@ fn a_power_cut_during_an_update_leaves_the_old_version_or_the_new_one_by_bios() 
     updates(
         "a_power_cut_during_an_update_leaves_the_old_version_or_the_new_one_by_bios",
         Loader::Bios,
+        false,
     );
 }
 
@@ -524,5 +514,44 @@ fn a_power_cut_during_an_update_leaves_the_old_version_or_the_new_one_by_uefi() 
     updates(
         "a_power_cut_during_an_update_leaves_the_old_version_or_the_new_one_by_uefi",
         Loader::Uefi,
+        false,
+    );
+}
+
+#[test]
+fn a_power_cut_that_loses_writes_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_bios()
+ {
+    commits(
+        "a_power_cut_that_loses_writes_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_bios",
+        Loader::Bios,
+        true,
+    );
+}
+
+#[test]
+fn a_power_cut_that_loses_writes_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_uefi()
+ {
+    commits(
+        "a_power_cut_that_loses_writes_during_a_commit_leaves_the_old_configuration_or_the_new_one_by_uefi",
+        Loader::Uefi,
+        true,
+    );
+}
+
+#[test]
+fn a_power_cut_that_loses_writes_during_an_update_leaves_the_old_version_or_the_new_one_by_bios() {
+    updates(
+        "a_power_cut_that_loses_writes_during_an_update_leaves_the_old_version_or_the_new_one_by_bios",
+        Loader::Bios,
+        true,
+    );
+}
+
+#[test]
+fn a_power_cut_that_loses_writes_during_an_update_leaves_the_old_version_or_the_new_one_by_uefi() {
+    updates(
+        "a_power_cut_that_loses_writes_during_an_update_leaves_the_old_version_or_the_new_one_by_uefi",
+        Loader::Uefi,
+        true,
     );
 }

@@ -11,14 +11,17 @@
 )]
 
 mod boot;
+mod clock;
 mod console;
 mod contents;
 mod cuts;
 mod data;
 mod esp;
+mod moments;
 mod secure;
 mod stages;
 mod tampered;
+mod torn;
 mod transcript;
 mod tunnel;
 mod update;

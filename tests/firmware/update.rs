@@ -12,6 +12,7 @@ use sbc_tests::kit::guest::machine::Plan;
 use serde_json::{Value, json};
 
 use super::folder;
+use super::torn::Lossy;
 
 /// How long a machine lives: two boots and what is between them.
 const LIFE: Duration = Duration::from_secs(900);
@@ -22,6 +23,8 @@ pub struct Node {
     pub folder: PathBuf,
     pub disk: PathBuf,
     pub volume: PathBuf,
+    /// Its disk loses writes when the power goes.
+    pub lossy: Option<Lossy>,
 }
 
 impl Node {
@@ -33,6 +36,7 @@ impl Node {
             folder,
             disk,
             volume,
+            lossy: None,
         };
         node.bring(b"nothing yet");
         node
@@ -67,7 +71,15 @@ impl Node {
 
     /// The same, with more in the machine.
     pub fn start_with(&self, loader: Loader, more: impl FnOnce(&mut Plan)) -> Booted {
-        let mut plan = Box::new("node", &self.folder, &self.disk, loader, false).unwrap();
+        let plan = match &self.lossy {
+            None => Box::new("node", &self.folder, &self.disk, loader, false),
+            Some(lossy) => {
+                lossy.begin().unwrap();
+                let place = (&*lossy.disk, &*lossy.log);
+                Box::logging("node", &self.folder, place, loader)
+            }
+        };
+        let mut plan = plan.unwrap();
         let drive = format!("if=none,id=given,format=raw,file={}", self.volume.display());
         plan.plan.words(["-drive", &drive]);
         plan.plan.words(["-device", "virtio-blk-pci,drive=given"]);

@@ -173,7 +173,11 @@ pub fn keys() -> Result<PathBuf, String> {
 }
 
 /// Copies all but blocks of zeros.
-fn sparse(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a disk, and leaves out what is zero.
+///
+/// # Errors
+/// When either file cannot be read or written.
+pub fn sparse(from: &Path, to: &Path) -> io::Result<()> {
     let (mut from, mut file) = (File::open(from)?, File::create(to)?);
     let length = from.metadata()?.len();
     file.set_len(length)?;
@@ -223,13 +227,34 @@ impl Box {
         loader: Loader,
         forgets: bool,
     ) -> Result<Self, String> {
-        let mut plan = Plan::new(name, folder, MEGABYTES)?;
         let disk = disk.display();
         let snapshot = if forgets { "on" } else { "off" };
-        plan.words([
-            "-drive".to_owned(),
-            format!("if=none,id=disk,format=raw,file={disk},snapshot={snapshot}"),
-        ]);
+        let drive = format!("format=raw,file={disk},snapshot={snapshot}");
+        Self::with(name, folder, &drive, loader)
+    }
+
+    /// The same, and every write and flush is written down in `log`, a file that is
+    /// there: QEMU's `blklogwrites`.
+    ///
+    /// # Errors
+    /// When QEMU or its UEFI is not there.
+    pub fn logging(
+        name: &str,
+        folder: &Path,
+        (disk, log): (&Path, &Path),
+        loader: Loader,
+    ) -> Result<Self, String> {
+        let (disk, log) = (disk.display(), log.display());
+        let drive = format!(
+            "driver=blklogwrites,file.driver=file,file.filename={disk},\
+             log.driver=file,log.filename={log}"
+        );
+        Self::with(name, folder, &drive, loader)
+    }
+
+    fn with(name: &str, folder: &Path, drive: &str, loader: Loader) -> Result<Self, String> {
+        let mut plan = Plan::new(name, folder, MEGABYTES)?;
+        plan.words(["-drive".to_owned(), format!("if=none,id=disk,{drive}")]);
         plan.words(["-device", "virtio-blk-pci,drive=disk,bootindex=0"]);
         // The emulated processor has no random numbers of its own.
         plan.words(["-device", "virtio-rng-pci"]);
