@@ -27,6 +27,8 @@ pub struct Esp {
     cluster: u64,
     /// All files by their paths in small letters.
     pub files: BTreeMap<String, Found>,
+    /// The first cluster of each folder.
+    folders: Vec<u32>,
 }
 
 impl Esp {
@@ -45,6 +47,7 @@ impl Esp {
             start,
             table,
             files: BTreeMap::new(),
+            folders: Vec::new(),
         };
         esp.folder(2, "", DEEP_MAX);
         esp
@@ -72,6 +75,7 @@ impl Esp {
 
     fn folder(&mut self, first: u32, path: &str, deep: usize) {
         let mut long = String::new();
+        self.folders.push(first);
         for entry in self.chain(first).chunks_exact(ENTRY) {
             let half = |at: usize| u32::from(u16::from_le_bytes([entry[at], entry[at + 1]]));
             match (entry[0], entry[11]) {
@@ -101,6 +105,30 @@ impl Esp {
                 }
             }
         }
+    }
+
+    /// Returns how many octets are taken by clusters no name leads to, after a cut or
+    /// many of them.
+    pub fn lost(&self) -> u64 {
+        let mut table = vec![0; (self.data - self.table) as usize / 2];
+        let at = self.start + self.table;
+        self.disk.read_exact_at(&mut table, at).unwrap();
+        let (entries, _) = table.as_chunks::<4>();
+        let next: Vec<u32> = entries
+            .iter()
+            .map(|entry| u32::from_le_bytes(*entry) & 0x0fff_ffff)
+            .collect();
+        let mut led = vec![false; next.len()];
+        let firsts = self.files.values().map(|(first, _)| *first);
+        for first in firsts.chain(self.folders.iter().copied()) {
+            let mut at = first as usize;
+            while at >= 2 && led.get(at) == Some(&false) {
+                led[at] = true;
+                at = next[at] as usize;
+            }
+        }
+        let lost = (2..next.len()).filter(|at| next[*at] != 0 && !led[*at]);
+        lost.count() as u64 * self.cluster
     }
 
     /// Returns a small file's text; an empty one if it is not there.
