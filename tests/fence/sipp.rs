@@ -10,10 +10,9 @@ use crate::tunnel::{FILE, ground_with_shipped, nothing_in_clear, up};
 /// Calls of each provider, at two a second.
 const CALLS: u64 = 20;
 /// How long each speaks, and how many packets come of it at least: SIPp has a pace of
-/// its own beside emulated machines, 20 to 40 a second instead of 50. Whether any was
-/// lost is told by their numbers.
+/// its own beside emulated machines, 40 a second instead of 50.
 const MILLIS: u32 = 3_000;
-const PACKETS: u64 = 45;
+const PACKETS: u64 = 75;
 
 /// RFC 3261 §18, RFC 3550 §5.1, through GRE in ESP (RFC 4303).
 #[test]
@@ -67,7 +66,6 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
         .node
         .until(PATIENCE, "cat /data/cdr.jsonl", records)
         .unwrap();
-    let mut heard = Vec::new();
     for line in text.lines() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
         for side in ["media_a", "media_b"] {
@@ -75,13 +73,8 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
             assert!(packets > PACKETS, "{packets} packets: {record}");
             assert_eq!(record[side]["lost"], 0, "{record}");
             assert_eq!(record[side]["unexpected"], 0, "{record}");
-            heard.push(packets);
         }
     }
-    let least = heard.iter().min().unwrap();
-    println!(
-        "{} calls of SIPp, {least} packets or more a side",
-        2 * CALLS
-    );
+    println!("{} calls of SIPp", 2 * CALLS);
     nothing_in_clear(&stage);
 }
