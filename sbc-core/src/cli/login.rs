@@ -182,6 +182,8 @@ fn reach_again(client: &mut Client) -> Result<(), Unanswered> {
 /// for it. Returns false when the login ends.
 pub fn rejoin(session: &mut Session) -> bool {
     println!("the console of the node began anew");
+    // A key that gave up on a question gives up on no other.
+    INTERRUPTED.store(false, Ordering::Relaxed);
     if let Err(why) = reach_again(&mut session.client) {
         println!("{why}");
         return false;
