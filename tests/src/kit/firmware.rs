@@ -172,8 +172,7 @@ pub fn keys() -> Result<PathBuf, String> {
     Ok(folder)
 }
 
-/// Copies all but blocks of zeros.
-/// Copies a disk, and leaves out what is zero.
+/// Copies a disk, all but its blocks of zeros.
 ///
 /// # Errors
 /// When either file cannot be read or written.
