@@ -12,7 +12,7 @@ use sbc_tests::kit::vswitch::Switch;
 use serde_json::{Value, json};
 
 use super::data::{file_of, live, start_by};
-use super::esp::Esp;
+use super::esp::{Esp, is_in_order};
 use super::moments::{Moments, cuts};
 use super::torn::{Lossy, Lost};
 use super::update::{Node, ask, next};
@@ -377,7 +377,7 @@ fn updates(name: &str, loader: Loader, lossy: bool) {
     let mut last: Option<Update> = None;
     for cut in 0..=cuts {
         let lost = Esp::read(&node.disk).lost() / 1024;
-        println!("{lost} KiB of the boot partition lost");
+        println!("{lost} KiB of the boot partition to be freed");
         let booted = node.start(loader);
         let context = format!("SBC_SEED={seed}, {loader:?}, cut {cut}, the last: {last:?}");
         let ready = booted
@@ -419,13 +419,12 @@ fn updates(name: &str, loader: Loader, lossy: bool) {
         // The volume is plugged in; it brings the version that does not run.
         fs::copy(&volumes[1 - runs], &node.volume).unwrap();
         assert_eq!(proven(&booted, &mut port), runs, "{context}");
+        is_in_order(&node.disk, &context);
         let aim = plan.get(cut as usize).map(|at| PHASES[*at]);
         last = update(&booted, &node, port, 1 - runs, aim, &mut moments);
     }
-    let lost = Esp::read(&node.disk).lost() / 1024;
     println!(
-        "power cuts during an update, {loader:?}: {old} left the old version, {new} the new one; \
-         {lost} KiB of the boot partition lost"
+        "power cuts during an update, {loader:?}: {old} left the old version, {new} the new one"
     );
     assert_eq!(old + new, cuts);
     fs::remove_dir_all(&node.folder).unwrap();

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 
 use sbc_image::disk::place;
 
@@ -17,6 +18,27 @@ const DEEP_MAX: usize = 4;
 
 /// Where a file begins, and how long it says it is.
 type Found = (u32, u32);
+
+/// Holds that a boot partition nobody writes to is in order: a checker of other people
+/// has nothing to say, and a name leads to every cluster that is taken.
+pub fn is_in_order(disk: &Path, context: &str) {
+    let (first, sectors) = place("esp").unwrap();
+    let mut octets = vec![0; (sectors * SECTOR) as usize];
+    let file = File::open(disk).unwrap();
+    file.read_exact_at(&mut octets, first * SECTOR).unwrap();
+    let copy = disk.with_extension("esp");
+    std::fs::write(&copy, octets).unwrap();
+    let said = Command::new("fsck.fat")
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin")
+        .arg("-n")
+        .arg(&copy)
+        .output()
+        .unwrap();
+    std::fs::remove_file(&copy).unwrap();
+    let text = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{context}: {text}");
+    assert_eq!(Esp::read(disk).lost(), 0, "{context}: {text}");
+}
 
 /// What lies on a boot partition.
 pub struct Esp {

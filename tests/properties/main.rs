@@ -13,4 +13,5 @@ mod documents;
 mod grammar;
 mod oracles;
 mod values;
+mod volumes;
 mod wholes;

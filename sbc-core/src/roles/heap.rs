@@ -1,6 +1,7 @@
 //! What the heap of this process holds, as its allocator counts it: whoever asks
 //! before and after a thousand calls sees what they left behind.
 
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Returns how many octets are allocated and not given back. Octets that wait in
@@ -28,6 +29,8 @@ pub fn give_back() {
 /// Does work that takes much memory, and gives all of it back to the kernel: what the
 /// allocator would keep of it for the next time counts against the role's ceiling.
 pub fn clean_behind<T>(work: impl FnOnce() -> T) -> T {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(map_large_pieces);
     let done = work();
     trim();
     done
@@ -43,6 +46,26 @@ fn trim() {
 #[cfg(not(target_env = "gnu"))]
 const fn trim() {}
 
+/// Gives each piece of [`LARGE`] octets and more a mapping of its own from now on, which
+/// ends with it. Left to itself, glibc puts the second one into the heap of its thread,
+/// and what lies at the end of such a heap no [`trim`] gives back.
+#[cfg(target_env = "gnu")]
+#[expect(unsafe_code, reason = "the allocator's own switch has no safe door")]
+fn map_large_pieces() {
+    // SAFETY: it takes two numbers, and locks for itself.
+    let _whether = unsafe { mallopt(M_MMAP_THRESHOLD, LARGE) };
+}
+
+#[cfg(not(target_env = "gnu"))]
+const fn map_large_pieces() {}
+
+/// What [`map_large_pieces`] calls large, in octets.
+#[cfg(target_env = "gnu")]
+const LARGE: core::ffi::c_int = 1024 * 1024;
+/// Its number in malloc.h.
+#[cfg(target_env = "gnu")]
+const M_MMAP_THRESHOLD: core::ffi::c_int = -3;
+
 /// Only glibc tells.
 #[cfg(not(target_env = "gnu"))]
 #[must_use]
@@ -54,7 +77,8 @@ pub fn live_octets() -> u64 {
 #[cfg(target_env = "gnu")]
 #[repr(C)]
 struct Mallinfo {
-    _arena: [usize; 4],
+    in_heaps: usize,
+    _counts: [usize; 3],
     in_maps: usize,
     _unused: [usize; 2],
     in_pieces: usize,
@@ -67,11 +91,35 @@ struct Mallinfo {
 unsafe extern "C" {
     fn mallinfo2() -> Mallinfo;
     fn malloc_trim(pad: usize) -> core::ffi::c_int;
+    fn mallopt(parameter: core::ffi::c_int, value: core::ffi::c_int) -> core::ffi::c_int;
 }
 
 #[cfg(all(test, target_env = "gnu"))]
 mod tests {
-    use super::live_octets;
+    use super::{Mallinfo, clean_behind, live_octets, mallinfo2};
+
+    #[expect(unsafe_code, reason = "see `live_octets`")]
+    fn octets_of_heaps() -> usize {
+        // SAFETY: it takes nothing, returns a plain value, and locks for itself.
+        let info: Mallinfo = unsafe { mallinfo2() };
+        info.in_heaps
+    }
+
+    #[test]
+    fn a_thread_that_works_again_and_again_leaves_no_large_piece_in_its_heap() {
+        const SIZE: usize = 19 * 1024 * 1024;
+        let before = octets_of_heaps();
+        let work = || {
+            for times in 1..=4 {
+                let sum: usize =
+                    clean_behind(|| vec![1_u8; SIZE].iter().map(|&one| usize::from(one)).sum());
+                assert_eq!(sum, SIZE, "{times}");
+            }
+        };
+        std::thread::spawn(work).join().unwrap();
+        let after = octets_of_heaps();
+        assert!(after < before + SIZE / 2, "{before} {after}");
+    }
 
     #[test]
     fn what_is_allocated_is_counted_and_what_is_given_back_is_not() {

@@ -13,7 +13,7 @@ struct Need {
     why: &'static str,
 }
 
-const NEEDS: [Need; 9] = [
+const NEEDS: [Need; 10] = [
     Need {
         program: "cc",
         package: "build-essential",
@@ -53,6 +53,11 @@ const NEEDS: [Need; 9] = [
         program: "nft",
         package: "nftables",
         why: "makes a server's network swallow what is sent to it",
+    },
+    Need {
+        program: "fsck.fat",
+        package: "dosfstools",
+        why: "looks at boot partitions after power cuts",
     },
     Need {
         program: "openssl",
@@ -197,6 +202,7 @@ mod tests {
                 "zstd",
                 "sip-tester",
                 "nftables",
+                "dosfstools",
                 "openssl"
             ]
         );

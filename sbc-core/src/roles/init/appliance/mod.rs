@@ -5,6 +5,7 @@
 mod children;
 mod data;
 mod disks;
+mod esp;
 mod fence;
 mod given;
 mod grow;
@@ -334,6 +335,7 @@ fn close(modules: &Modules) -> io::Result<()> {
 fn open(modules: &Modules, mut machine: Machine, keys: Option<Keys>) -> Ending {
     modules.load_for_devices(&mut BTreeSet::new());
     words::say(&format!("network cards {}", fence::links_there()));
+    esp::in_order(&disks::partitions());
     machine.trial = trial(machine.slot);
     machine.keeps = keeps(keys);
     if let Err(error) = seal::begin() {

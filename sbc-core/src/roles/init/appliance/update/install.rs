@@ -144,19 +144,10 @@ impl Place<'_> {
     }
 }
 
-/// So much of a file is on the disk before more is written. What a power cut finds
-/// taken in the table of clusters while no name leads to it is lost for ever: a whole
-/// program each time left no room for the next update.
-const STEP: usize = 1 << 20;
-
 fn whole(path: &Path, octets: &[u8]) -> io::Result<()> {
     let mut file = File::create(path)?;
-    file.sync_all()?;
-    for piece in octets.chunks(STEP) {
-        file.write_all(piece)?;
-        file.sync_all()?;
-    }
-    Ok(())
+    file.write_all(octets)?;
+    file.sync_all()
 }
 
 /// Opens something to read what the disk has of it, not what memory remembers.
