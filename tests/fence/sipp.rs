@@ -1,18 +1,56 @@
 //! SIPp, a test tool of other people, on both sides of a node in a guest: behind the
 //! tunnel in UDP and in TCP, and on the VLAN of the Mediation Server.
 
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use sbc_tests::kit::router::PROVIDERS;
 use sbc_tests::kit::scenarios::{Caller, Kind, caller};
 use sbc_tests::kit::sipp::{Hall, Outcome, Sipp};
+use sbc_tests::kit::vswitch::Seen;
+use sbc_tests::kit::vswitch::frame::{Carried, UDP, carried};
 
-use crate::stage::{PATIENCE, folder};
-use crate::tunnel::{FILE, ground_with_shipped, nothing_in_clear, up};
+use crate::stage::{PATIENCE, Stage, folder};
+use crate::tunnel::{FILE, INSIDE, ground_with_shipped, nothing_in_clear, up};
 
-/// Calls of each provider, at two a second.
+/// Calls of each provider, one in two seconds: the emulated processors of the node and
+/// of its peer carry ten at once and no more, and what they are late with at a call's
+/// end is missing.
 const CALLS: u64 = 20;
-/// How long each speaks, and how many packets come of it at least: SIPp has a pace of
-/// its own beside emulated machines, 40 a second instead of 50.
+/// How long each speaks, and how many packets come of it at least.
 const MILLIS: u32 = 3_000;
-const PACKETS: u64 = 75;
+const PACKETS: u64 = 120;
+const SERVER: Ipv4Addr = Ipv4Addr::new(10, 20, 120, 2);
+const MEDIATION: u16 = 120;
+
+/// Returns how many packets of RTP came in on a VLAN from hosts that `is_theirs` knows.
+fn spoken(stage: &Stage, vlan: u16, is_theirs: impl Fn(Ipv4Addr) -> bool) -> u64 {
+    let is_rtp = |seen: &Seen| match carried(&seen.frame) {
+        Carried::Ipv4(packet) => {
+            let to = packet.ports.map_or(0, |(_, to)| to);
+            let is_media = (20_000..20_200).contains(&to) && to % 2 == 0;
+            packet.protocol == UDP && is_media && is_theirs(packet.from)
+        }
+        _ => false,
+    };
+    let seen = stage.switch.seen(vlan);
+    seen.iter().filter(|seen| is_rtp(seen)).count() as u64
+}
+
+/// Waits until the node knows that the server serves.
+fn serves(stage: &mut Stage) {
+    let since = Instant::now();
+    loop {
+        let told = stage.ask("show mediation | json");
+        let peers: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
+        let mut peers = peers.as_array().into_iter().flatten();
+        if peers.any(|peer| peer["name"] == "med" && peer["state"] == "up") {
+            return;
+        }
+        assert!(since.elapsed() < PATIENCE, "{told}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
 
 /// RFC 3261 §18, RFC 3550 §5.1, through GRE in ESP (RFC 4303).
 #[test]
@@ -24,15 +62,21 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
     let Some((mut stage, mut peer)) = ground_with_shipped(name) else {
         return;
     };
-    stage.run(FILE);
-    up(&mut stage, &mut peer, 0);
     let folder = folder(name);
+    let server = ("10.20.120.2:5068", true);
     let hall = Hall {
         net: &stage.net,
         folder: &folder,
     };
-    let server = ("10.20.120.2:5068", true);
+    // It is there before the node asks for it.
     let _server = Sipp::answers(hall, "med", server, &["-rtp_echo"]).unwrap();
+    stage.run(FILE);
+    up(&mut stage, &mut peer, 0);
+    serves(&mut stage);
+    let hall = Hall {
+        net: &stage.net,
+        folder: &folder,
+    };
     let calls = CALLS.to_string();
     let speaks = |place: &str, face: &str, tcp: bool, prefix: &str| {
         let here = folder.join(format!("{place}-speaks"));
@@ -45,7 +89,7 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
             tcp,
             prefix,
         };
-        let words = ["-m", &calls, "-r", "2", "-mp", "8000", node];
+        let words = ["-m", &calls, "-r", "1", "-rp", "2000", "-mp", "8000", node];
         let scenario = caller(who, Kind::Spoken(MILLIS));
         Sipp::start(hall, place, "speaks", &scenario, (face, tcp), &words).unwrap()
     };
@@ -66,15 +110,25 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
         .node
         .until(PATIENCE, "cat /data/cdr.jsonl", records)
         .unwrap();
+    let mut heard = [0; 2];
     for line in text.lines() {
         let record: serde_json::Value = serde_json::from_str(line).unwrap();
-        for side in ["media_a", "media_b"] {
+        for (side, heard) in ["media_a", "media_b"].into_iter().zip(&mut heard) {
             let packets = record[side]["rx"].as_u64().unwrap();
             assert!(packets > PACKETS, "{packets} packets: {record}");
+            *heard += packets;
             assert_eq!(record[side]["lost"], 0, "{record}");
             assert_eq!(record[side]["unexpected"], 0, "{record}");
         }
     }
-    println!("{} calls of SIPp", 2 * CALLS);
+    let said = [
+        spoken(&stage, PROVIDERS, |from| from != INSIDE),
+        spoken(&stage, MEDIATION, |from| from == SERVER),
+    ];
+    assert_eq!(heard, said, "packets of the providers and of the server");
+    println!(
+        "{} calls of SIPp, {said:?} packets, none missing",
+        2 * CALLS
+    );
     nothing_in_clear(&stage);
 }

@@ -6,7 +6,7 @@
 pub enum Kind {
     /// Talks for some milliseconds, then hangs up.
     Answered(u32),
-    /// The same, and speaks a tone from a file.
+    /// The same, speaks a tone from a file, and is silent for half a second at its end.
     Spoken(u32),
     /// The called side hangs up.
     EndedByCallee,
@@ -60,6 +60,9 @@ pub fn caller(who: Caller<'_>, kind: Kind) -> String {
             text += &play.connected();
             text += "<nop><action><exec rtp_stream=\"tone.al,-1,8\"/></action></nop>\n";
             text += &format!("<pause milliseconds=\"{ms}\"/>\n");
+            // All that is spoken arrives within the call, so that it can be counted.
+            text += "<nop><action><exec rtp_stream=\"pause\"/></action></nop>\n";
+            text += "<pause milliseconds=\"500\"/>\n";
             text += &play.hangs_up(2);
         }
         Kind::EndedByCallee => {
