@@ -10,6 +10,8 @@ pub const STATE_AT: usize = 65;
 pub const DIRTY: u8 = 1;
 /// Octets of a table, at most: sixteen times what a boot partition has.
 const TABLE_MAX: u64 = 8 << 20;
+/// Only one of the tables is written.
+const ONE_TABLE: u8 = 0x80;
 /// Sectors of a cluster, at most.
 const CLUSTER_MAX: u8 = 128;
 
@@ -42,6 +44,8 @@ impl Form {
         let half = |at: usize| u64::from(u16::from_le_bytes([one(at), one(at + 1)]));
         let word = |at: usize| half(at) | half(at + 2) << 16;
         let is_fat32 = half(11) == SECTOR as u64 && one(16) == 2 && half(17) == 0 && half(22) == 0;
+        // Both tables are in use, the first is the one that is read.
+        let is_fat32 = is_fat32 && one(40) & ONE_TABLE == 0;
         let per_cluster = one(13);
         let is_power = per_cluster.is_power_of_two() && per_cluster <= CLUSTER_MAX;
         if half(510) != 0xaa55 || !is_fat32 || !is_power {
