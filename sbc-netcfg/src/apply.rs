@@ -185,13 +185,10 @@ impl Hands {
 
     pub(crate) async fn remove_table(&self, family: Family, name: &str) -> Result<(), KernelError> {
         let (family, name) = words(family, name);
-        if self.nft.text_of(family, name).await?.is_none() {
-            // It went with the device it hung on.
-            return Ok(());
-        }
-        let text = format!("delete table {family} {name}\n");
-        let loaded = self.nft.load(Language::Text, text.as_bytes()).await;
-        loaded.map_err(KernelError::from)
+        self.nft
+            .remove(family, name)
+            .await
+            .map_err(KernelError::from)
     }
 
     async fn address(

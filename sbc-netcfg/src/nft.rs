@@ -95,6 +95,18 @@ impl Nft {
         self.run(&words(language, false), rules).await.map(drop)
     }
 
+    /// Removes a table; one that is not there, since it went with the device it hung on,
+    /// is made first. It is one transaction with nothing in it that could be wrong, so
+    /// it is not checked before: each run takes a quarter of a second on a slow box.
+    ///
+    /// # Errors
+    /// What `nft` said; the kernel then holds what it held before.
+    pub async fn remove(&self, family: &str, name: &str) -> Result<(), NftError> {
+        let rules = format!("table {family} {name}\ndelete table {family} {name}\n");
+        let words = words(Language::Text, false);
+        self.run(&words, rules.as_bytes()).await.map(drop)
+    }
+
     /// Returns all tables in the plan's normal form.
     ///
     /// # Errors

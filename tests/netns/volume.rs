@@ -106,17 +106,23 @@ fn every_call_over_udp_and_tcp_succeeds_with_media_both_ways() {
     );
     stage.until("calls end", PATIENCE, |stage| stage.records().len() == 200);
 
-    let mut back = [0; 2];
+    let (mut back, mut unechoed) = ([0; 2], 0);
     for record in stage.records() {
         for (side, from) in [("media_a", "the caller"), ("media_b", "the echo")] {
             let packets = record[side]["rx"].as_u64().unwrap();
             assert!(packets > 120, "{packets} packets of {from}: {record}");
-            assert_eq!(record[side]["lost"], 0, "of {from}: {record}");
+            let lost = record[side]["lost"].as_u64().unwrap();
+            assert!(lost == 0 || side == "media_b", "of {from}: {record}");
+            unechoed += lost;
             assert_eq!(record[side]["unexpected"], 0, "of {from}: {record}");
         }
         let tcp = usize::from(record["trunk"] == "itsp-tcp");
         back[tcp] += record["media_a"]["tx"].as_u64().unwrap();
     }
+    // All calls share the echo's one socket: what its kernel says had no room there, on
+    // a machine with other work, was never echoed. Nothing else is lost.
+    let dropped = stage.kernel("med1", "Udp RcvbufErrors");
+    assert!(unechoed <= dropped, "{unechoed} lost, {dropped} dropped");
     // The kernel of each provider saw what the node says it sent there.
     for (place, sent) in ["itsp", "itsp-tcp"].into_iter().zip(back) {
         // SIPp looks at none of them: what its sockets took is what came.

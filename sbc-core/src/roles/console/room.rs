@@ -26,8 +26,9 @@ use crate::ipc::{Broken, ConfigOrder, FromChild, Network, ToSignal};
 use crate::jail::ceilings;
 use crate::roles::briefing::Control;
 
-/// An answer comes within this time, or the client hears that it does not.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// An answer comes within this time, or the client hears that it does not: a role ends
+/// the look at the kernel it has begun, which takes seconds on a slow processor.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 
 /// A commit that changes the network is done, or taken back, within this time: three
 /// runs of `nft` at their limit.

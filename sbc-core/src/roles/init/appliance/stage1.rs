@@ -19,6 +19,8 @@ use crate::jail::ceilings;
 
 /// Modules nothing asks for.
 const NEEDED: [&str; 3] = ["dm_mod", "dm_verity", "erofs"];
+/// What `erofs` has the kernel ask for, by two more processes, if it is not there yet.
+const ASKED_FOR: &str = "crc32c_generic";
 /// Slow disks and USB sticks have this long to appear.
 const DISKS_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -37,6 +39,7 @@ fn boot() -> io::Result<()> {
     mounts::first()?;
     fs::write("/proc/sys/kernel/sysrq", "0")?;
     let modules = Modules::read()?;
+    let _built_in_or_asked_for = modules.load(ASKED_FOR);
     for name in NEEDED {
         modules.load(name)?;
     }
