@@ -11,7 +11,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage};
 
 use super::about::About;
 use super::signature::{Signed, signed};
-use crate::vpn::pki::{BEGIN, CERTIFICATES_MAX, END, begins, date, ends, may_sign};
+use crate::vpn::pki::{BEGIN, CERTIFICATES_MAX, END, apart, begins, date, ends, may_sign};
 
 /// Octets of a paste; the store takes no longer file.
 pub const LENGTH_MAX: usize = 16 * 1024;
@@ -148,8 +148,8 @@ impl One {
             let text = format!("{self} ended on {}", date(ends));
             faults.push(fault(TIME, text));
         } else if now < begins {
-            let (day, today) = (date(begins), date(now));
-            let text = format!("{self} begins on {day}, and the clock says {today}");
+            let (begin, now) = apart(begins, now);
+            let text = format!("{self} begins on {begin}, and the clock says {now}");
             faults.push(fault(TIME, text));
         }
     }

@@ -152,7 +152,7 @@ fn in_time(file: &str, read: &[Read], now: Duration) -> Result<(), Unusable> {
             return Err(Unusable::Ended { file, date });
         }
         if now < begins(certificate) {
-            let (date, today) = (date(begins(certificate)), date(now));
+            let (date, today) = apart(begins(certificate), now);
             return Err(Unusable::NotYet { file, date, today });
         }
     }
@@ -167,6 +167,22 @@ pub fn date(since: Duration) -> String {
         return "an unknown day".to_owned();
     };
     format!("{:04}-{:02}-{:02}", at.year(), at.month(), at.day())
+}
+
+/// Returns two moments so that they can be told from each other: as days, or, within a
+/// day, to the second.
+#[must_use]
+pub fn apart(one: Duration, other: Duration) -> (String, String) {
+    let (day, other_day) = (date(one), date(other));
+    if day != other_day {
+        return (day, other_day);
+    }
+    let exact = |day: String, since: Duration| {
+        let second = since.as_secs() % 86_400;
+        let (hour, minute) = (second / 3600, second / 60 % 60);
+        format!("{day} {hour:02}:{minute:02}:{:02} UTC", second % 60)
+    };
+    (exact(day, one), exact(other_day, other))
 }
 
 /// RFC 5280 §4.2.1.9: who says so of itself may sign.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Chain, Unusable, date};
+use super::{Chain, Unusable, apart, date};
 
 const CA: &str = include_str!("ca.pem");
 const LEAF: &str = include_str!("leaf.pem");
@@ -34,6 +34,11 @@ fn a_certificate_outside_its_time_is_refused_with_the_day() {
     let told = "pki/node.pem begins on 2026-11-25, and the clock says 1970-01-02";
     assert_eq!(early.to_string(), told);
     assert_eq!((late.code(), early.code()), ("SBC-2201", "SBC-2201"));
+    let noon = Duration::from_secs(43_200);
+    let told = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+    let (one, other) = ("1970-01-02 12:00:00 UTC", "1970-01-02 00:00:00 UTC");
+    assert_eq!(apart(at(1) + noon, at(1)), told(one, other));
+    assert_eq!(apart(at(2), at(1)), told("1970-01-03", "1970-01-02"));
 }
 
 #[test]
