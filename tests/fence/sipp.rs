@@ -2,7 +2,6 @@
 //! tunnel in UDP and in TCP, and on the VLAN of the Mediation Server.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
 
 use sbc_tests::kit::router::PROVIDERS;
 use sbc_tests::kit::scenarios::{Caller, Kind, caller};
@@ -11,7 +10,7 @@ use sbc_tests::kit::vswitch::Seen;
 use sbc_tests::kit::vswitch::frame::{Carried, UDP, carried};
 
 use crate::stage::{PATIENCE, Stage, folder};
-use crate::tunnel::{FILE, INSIDE, ground_with_shipped, nothing_in_clear, up};
+use crate::tunnel::{FILE, INSIDE, ground_with_shipped, nothing_in_clear, serves, up};
 
 /// Calls of each provider, one in two seconds: the emulated processors of the node and
 /// of its peer carry ten at once and no more, and what they are late with at a call's
@@ -37,21 +36,6 @@ fn spoken(stage: &Stage, vlan: u16, is_theirs: impl Fn(Ipv4Addr) -> bool) -> u64
     seen.iter().filter(|seen| is_rtp(seen)).count() as u64
 }
 
-/// Waits until the node knows that the server serves.
-fn serves(stage: &mut Stage) {
-    let since = Instant::now();
-    loop {
-        let told = stage.ask("show mediation | json");
-        let peers: serde_json::Value = serde_json::from_str(&told).unwrap_or_default();
-        let mut peers = peers.as_array().into_iter().flatten();
-        if peers.any(|peer| peer["name"] == "med" && peer["state"] == "up") {
-            return;
-        }
-        assert!(since.elapsed() < PATIENCE, "{told}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
-}
-
 /// RFC 3261 §18, RFC 3550 §5.1, through GRE in ESP (RFC 4303).
 #[test]
 fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
@@ -72,7 +56,7 @@ fn calls_of_sipp_through_the_tunnel_all_succeed_with_media_both_ways() {
     let _server = Sipp::answers(hall, "med", server, &["-rtp_echo"]).unwrap();
     stage.run(FILE);
     up(&mut stage, &mut peer, 0);
-    serves(&mut stage);
+    serves(&mut stage, "med");
     let hall = Hall {
         net: &stage.net,
         folder: &folder,

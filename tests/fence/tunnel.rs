@@ -75,6 +75,24 @@ pub fn up(stage: &mut Stage, peer: &mut Router, from: usize) {
     }
 }
 
+/// Waits until the node knows that a peer serves.
+pub fn serves(stage: &mut Stage, name: &str) {
+    let since = Instant::now();
+    let mut told = String::new();
+    while since.elapsed() < PATIENCE {
+        for command in ["show mediation | json", "show trunks | json"] {
+            told = stage.ask(command);
+            let peers: Value = serde_json::from_str(&told).unwrap_or_default();
+            let mut peers = peers.as_array().into_iter().flatten();
+            if peers.any(|peer| peer["name"] == name && peer["state"] == "up") {
+                return;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    panic!("{name} does not serve: {told}");
+}
+
 /// Holds everything that was ever seen outside against the list.
 pub fn nothing_in_clear(stage: &Stage) {
     let seen = stage.switch.seen(INTERNET).len();
@@ -125,8 +143,11 @@ impl World {
         up(&mut self.stage, &mut self.peer, from);
     }
 
-    /// Places a call by UDP and one by TCP.
+    /// Places a call by UDP and one by TCP, once all that carries them answers.
     pub fn calls(&mut self) {
+        for peer in ["itsp-udp", "itsp-tcp", "med"] {
+            serves(&mut self.stage, peer);
+        }
         call(&mut self.udp, &mut self.med, "+49691234001");
         call(&mut self.med, &mut self.tcp, "+4940555100");
     }
