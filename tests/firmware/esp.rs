@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Command;
 
 use sbc_image::disk::place;
+use sbc_tests::kit::programs::fsck;
 
 const SECTOR: u64 = 512;
 const ENTRY: usize = 32;
@@ -28,16 +28,10 @@ pub fn is_in_order(disk: &Path, context: &str) {
     file.read_exact_at(&mut octets, first * SECTOR).unwrap();
     let copy = disk.with_extension("esp");
     std::fs::write(&copy, octets).unwrap();
-    let said = Command::new("fsck.fat")
-        .env("PATH", "/usr/sbin:/sbin:/usr/bin")
-        .arg("-n")
-        .arg(&copy)
-        .output()
-        .unwrap();
+    let said = fsck(&copy);
     std::fs::remove_file(&copy).unwrap();
-    let text = String::from_utf8_lossy(&said.stdout);
-    assert!(said.status.success(), "{context}: {text}");
-    assert_eq!(Esp::read(disk).lost(), 0, "{context}: {text}");
+    assert!(said.is_ok(), "{context}: {said:?}");
+    assert_eq!(Esp::read(disk).lost(), 0, "{context}: {said:?}");
 }
 
 /// What lies on a boot partition.

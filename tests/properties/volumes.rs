@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 use proptest::prelude::*;
 use sbc_core::fat::{Mended, Odd, mend};
 use sbc_image::disk::esp_form;
 use sbc_image::fat;
+use sbc_tests::kit::programs::fsck;
 
 const SIZE: u64 = 96 << 20;
 const CLUSTER: u64 = 1024;
@@ -125,14 +125,7 @@ impl Volume {
         for (path, length) in KEPT {
             assert!(files.get(path) == Some(&content(path, length)), "{path}");
         }
-        let said = Command::new("fsck.fat")
-            .env("PATH", "/usr/sbin:/sbin:/usr/bin")
-            .args(["-n", "-v"])
-            .arg(&self.path)
-            .output()
-            .unwrap();
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        assert!(said.status.success(), "{text}");
+        let text = fsck(&self.path).unwrap();
         for wrong in ["Dirty", "differ", "orphan", "Reclaim", "wrong"] {
             assert!(!text.contains(wrong), "{text}");
         }

@@ -23,12 +23,12 @@ use table::{Chain, Table};
 const ENTRIES_MAX: usize = 4096;
 /// Where the sector of counts has the number of free clusters, and the first of them.
 const COUNTS_AT: u64 = 488;
-/// A loader that writes takes this bit out of the second entry of the table until it is
-/// done.
-const MARK_AT: u64 = 4;
-const IN_ORDER: u32 = 0x0800_0000;
 /// How that sector begins.
 const COUNTS: &[u8; 4] = b"RRaA";
+/// Where in the table its second entry lies.
+const MARK_AT: u64 = 4;
+/// A loader that writes takes this bit out of it until it is done.
+const IN_ORDER: u32 = 0x0800_0000;
 
 /// Why a volume is left as it is.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +66,8 @@ impl Mended {
 /// returns what was mended, nothing if it was left in order.
 ///
 /// # Errors
-/// When it cannot be read or written, or is odd in a way that no power cut makes it; it
-/// is then as it was.
+/// When it cannot be read, or is odd in a way that no power cut makes it; it is then as
+/// it was. When it cannot be written; it is then as a cut may leave it.
 pub fn mend(device: &File) -> Result<Option<Mended>, Odd> {
     let mut head = [0; SECTOR];
     device.read_exact_at(&mut head, 0)?;

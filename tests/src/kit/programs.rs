@@ -23,6 +23,26 @@ pub fn house() -> PathBuf {
     tests.parent().unwrap_or(tests).to_owned()
 }
 
+/// Has a checker of other people look at a FAT filesystem; returns what it said.
+///
+/// # Errors
+/// What it found wrong, or that it is not there.
+pub fn fsck(volume: &Path) -> Result<String, String> {
+    let said = Command::new("fsck.fat")
+        // Programs for the machine's keeper lie outside a user's path.
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin")
+        .args(["-n", "-v"])
+        .arg(volume)
+        .output()
+        .map_err(|why| format!("fsck.fat: {why}"))?;
+    let text = String::from_utf8_lossy(&said.stdout).into_owned();
+    if said.status.success() {
+        Ok(text)
+    } else {
+        Err(text)
+    }
+}
+
 /// Returns where a program of the house is; cargo builds it if nobody has.
 ///
 /// # Errors
