@@ -486,14 +486,19 @@ fn capture_start(session: &mut Session, words: &Words) -> Result<String, String>
     let time = std::time::Duration::from_secs(seconds);
     let caught = packets::record(std::path::Path::new(path), &heard, time);
     let caught = caught.map_err(|error| format!("SBC-3016: no capture: {error}"))?;
-    let full = if caught.full {
-        "; the file is full"
-    } else {
-        ""
-    };
+    let mut more = String::new();
+    if caught.full {
+        more.push_str("; the file is full");
+    }
+    if caught.lost > 0 {
+        more.push_str(&format!(
+            "; {} came too fast and are not in it",
+            caught.lost
+        ));
+    }
     // Said here: whoever pressed Ctrl-C wants the sum all the same.
     println!(
-        "{} packets, {} octets{full}; 'capture show {}'",
+        "{} packets, {} octets{more}; 'capture show {}'",
         caught.packets,
         caught.octets,
         super::clean(text(words, "name"))

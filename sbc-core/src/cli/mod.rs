@@ -26,6 +26,7 @@ mod pager;
 mod pipe;
 mod plain;
 mod session;
+mod sieve;
 mod table;
 mod terminal;
 mod wizard;

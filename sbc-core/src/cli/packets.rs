@@ -2,10 +2,12 @@
 //! a file of the packets to and from them, or over it, goes out (pcapng), until the
 //! time is over or Ctrl-C. Packets are heard below the firewall, each once.
 
+use std::ffi::{c_int, c_void};
 use std::fs::OpenOptions;
 use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -14,9 +16,10 @@ use pcap_file::DataLink;
 use pcap_file::pcapng::PcapNgWriter;
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::pager::INTERRUPTED;
+use super::sieve;
 
 /// Octets of one file; more than a minute of a hundred calls with their media.
 const FILE_MAX: usize = 64 * 1024 * 1024;
@@ -35,6 +38,13 @@ const TWICE_WITHIN: Duration = Duration::from_millis(5);
 /// Packets among which a second sight is looked for.
 const SEEN: usize = 32;
 
+/// Octets of packets that wait in the kernel, which may allow fewer.
+const WAITING_OCTETS: usize = 4 * 1024 * 1024;
+
+/// Packets that are read once the end has come: more than could wait by then, and an
+/// end while packets go on coming.
+const WAITING_MAX: usize = 65_536;
+
 /// All protocols, in the order of the wire (`ETH_P_ALL` of packet(7)).
 const ALL: u16 = 0x0003_u16.to_be();
 
@@ -43,12 +53,14 @@ const ALL: u16 = 0x0003_u16.to_be();
 const ETHERNET: [u32; 2] = [1, 772];
 
 /// What came of a capture.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Caught {
     pub packets: u64,
     pub octets: usize,
     /// The file was full before the time was over.
     pub full: bool,
+    /// Packets that came faster than they were written.
+    pub lost: u32,
 }
 
 /// What is heard.
@@ -66,48 +78,90 @@ pub enum Heard {
 /// When the socket is refused, the link is not there, or the file cannot be written.
 pub fn record(path: &Path, heard: &Heard, time: Duration) -> io::Result<Caught> {
     let (socket, linktype) = listen(heard)?;
-    socket.set_read_timeout(Some(TICK))?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = io::BufWriter::new(options.open(path)?);
-    let mut writer = PcapNgWriter::new(file).map_err(io::Error::other)?;
-    let link = InterfaceDescriptionBlock {
-        linktype,
-        snaplen: 0xffff,
-        options: Vec::new(),
-    };
-    writer.write_pcapng_block(link).map_err(io::Error::other)?;
-    let mut caught = Caught {
-        packets: 0,
-        octets: 0,
-        full: false,
-    };
-    let mut seen = Seen::default();
+    let mut recording = Recording::begin(path, heard, linktype)?;
     let until = Instant::now() + time;
-    let mut page = vec![MaybeUninit::uninit(); 0xffff];
-    while Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) && !caught.full {
-        let length = match socket.recv(&mut page) {
+    socket.set_read_timeout(Some(TICK))?;
+    while Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) && !recording.caught.full {
+        recording.hear(&socket)?;
+    }
+    recording.hear_what_waits(&socket)?;
+    recording.end(&socket)
+}
+
+/// A capture that goes on.
+struct Recording<'a> {
+    heard: &'a Heard,
+    linktype: DataLink,
+    writer: PcapNgWriter<io::BufWriter<std::fs::File>>,
+    seen: Seen,
+    caught: Caught,
+    page: Vec<MaybeUninit<u8>>,
+}
+
+impl<'a> Recording<'a> {
+    fn begin(path: &Path, heard: &'a Heard, linktype: DataLink) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = io::BufWriter::new(options.open(path)?);
+        let mut writer = PcapNgWriter::new(file).map_err(io::Error::other)?;
+        let link = InterfaceDescriptionBlock {
+            linktype,
+            snaplen: 0xffff,
+            options: Vec::new(),
+        };
+        writer.write_pcapng_block(link).map_err(io::Error::other)?;
+        Ok(Self {
+            heard,
+            linktype,
+            writer,
+            seen: Seen::default(),
+            caught: Caught::default(),
+            page: vec![MaybeUninit::uninit(); 0xffff],
+        })
+    }
+
+    /// Writes the next packet if it is wanted. Returns whether there was one.
+    fn hear(&mut self, socket: &Socket) -> io::Result<bool> {
+        let length = match socket.recv(&mut self.page) {
             Ok(length) => length,
-            Err(error) if is_pause(&error) => continue,
+            Err(error) if is_pause(&error) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let packet = written(&page, length);
-        let wanted = match heard {
+        let packet = written(&self.page, length);
+        if self.wants(&packet) {
+            self.write(packet)?;
+        }
+        Ok(true)
+    }
+
+    /// Writes what came before the end and still waits in the kernel.
+    fn hear_what_waits(&mut self, socket: &Socket) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        for _ in 0..WAITING_MAX {
+            if self.caught.full || !self.hear(socket)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn wants(&mut self, packet: &[u8]) -> bool {
+        match self.heard {
             Heard::Addresses(addresses) => {
-                let both = ends(&packet);
+                let both = ends(packet);
                 both.is_some_and(|ends| ends.iter().any(|end| addresses.contains(end)))
-                    && !seen.again(Instant::now(), &packet)
+                    && !self.seen.again(Instant::now(), packet)
             }
             // A file of bare packets has no place for anything else.
-            Heard::Link(_) => linktype == DataLink::ETHERNET || ends(&packet).is_some(),
-        };
-        if !wanted {
-            continue;
+            Heard::Link(_) => self.linktype == DataLink::ETHERNET || ends(packet).is_some(),
         }
-        caught.packets += 1;
-        caught.octets += packet.len();
-        caught.full = caught.octets >= FILE_MAX;
+    }
+
+    fn write(&mut self, packet: Vec<u8>) -> io::Result<()> {
+        self.caught.packets += 1;
+        self.caught.octets += packet.len();
+        self.caught.full = self.caught.octets >= FILE_MAX;
         let block = EnhancedPacketBlock {
             interface_id: 0,
             timestamp: SystemTime::now()
@@ -117,18 +171,28 @@ pub fn record(path: &Path, heard: &Heard, time: Duration) -> io::Result<Caught> 
             data: packet.into(),
             options: Vec::new(),
         };
-        writer.write_pcapng_block(block).map_err(io::Error::other)?;
+        let written = self.writer.write_pcapng_block(block);
+        written.map(|_octets| ()).map_err(io::Error::other)
     }
-    io::Write::flush(writer.get_mut())?;
-    Ok(caught)
+
+    fn end(mut self, socket: &Socket) -> io::Result<Caught> {
+        io::Write::flush(self.writer.get_mut())?;
+        self.caught.lost = lost(socket)?;
+        Ok(self.caught)
+    }
 }
 
-/// Returns a socket, and what its packets begin with.
+/// Returns a socket, and what its packets begin with. It hears nothing before it is
+/// bound: no packet of another link, none that the sieve would not let through.
 fn listen(heard: &Heard) -> io::Result<(Socket, DataLink)> {
-    let open = |kind| Socket::new(Domain::PACKET, kind, Some(Protocol::from(i32::from(ALL))));
+    let open = |kind| Socket::new(Domain::PACKET, kind, None);
     let Heard::Link(name) = heard else {
         // Without the header of the link, so that a tunnel's packets read as a port's.
-        return Ok((open(Type::DGRAM)?, DataLink::RAW));
+        let socket = open(Type::DGRAM)?;
+        if let Heard::Addresses(addresses) = heard {
+            socket.attach_filter(&sieve::of(addresses))?;
+        }
+        return bound(socket, 0, DataLink::RAW);
     };
     let fact = |what: &str| -> io::Result<u32> {
         let text = std::fs::read_to_string(format!("/sys/class/net/{name}/{what}"))?;
@@ -140,9 +204,53 @@ fn listen(heard: &Heard) -> io::Result<(Socket, DataLink)> {
     } else {
         (Type::DGRAM, DataLink::RAW)
     };
-    let socket = open(kind)?;
-    socket.bind(&place(fact("ifindex")?)?)?;
+    bound(open(kind)?, fact("ifindex")?, linktype)
+}
+
+/// Begins to hear the link of that index; 0 is every link.
+fn bound(socket: Socket, index: u32, linktype: DataLink) -> io::Result<(Socket, DataLink)> {
+    socket.set_recv_buffer_size(WAITING_OCTETS)?;
+    socket.bind(&place(index)?)?;
     Ok((socket, linktype))
+}
+
+/// Returns how many packets found no room in the kernel's queue (`PACKET_STATISTICS`
+/// of packet(7)).
+fn lost(socket: &Socket) -> io::Result<u32> {
+    const SOL_PACKET: c_int = 263;
+    const PACKET_STATISTICS: c_int = 6;
+    // Packets, then those of them that were dropped.
+    let mut counts = [0_u32; 2];
+    let mut length = 8_u32;
+    let told = (&raw mut counts).cast();
+    #[expect(unsafe_code, reason = "no safe crate of ours asks for these counts")]
+    // SAFETY: the kernel writes at most `length` octets to `counts`, which has them.
+    let failed = unsafe {
+        getsockopt(
+            socket.as_raw_fd(),
+            SOL_PACKET,
+            PACKET_STATISTICS,
+            told,
+            &raw mut length,
+        )
+    };
+    if failed != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [_packets, dropped] = counts;
+    Ok(dropped)
+}
+
+#[expect(unsafe_code, reason = "see `lost`")]
+// SAFETY: the signature is that of getsockopt(2).
+unsafe extern "C" {
+    fn getsockopt(
+        socket: c_int,
+        level: c_int,
+        name: c_int,
+        value: *mut c_void,
+        length: *mut u32,
+    ) -> c_int;
 }
 
 /// `struct sockaddr_ll` of packet(7).
@@ -265,6 +373,24 @@ mod tests {
             assert!(ends(&v4[..length]).is_none());
         }
         assert!(ends(&[0x00, 0x01]).is_none());
+    }
+
+    #[test]
+    fn packets_that_wait_at_the_end_are_in_the_capture() {
+        let (ours, theirs) = Socket::pair(Domain::UNIX, Type::DGRAM, None).unwrap();
+        let packet = |last: u8| [&[0x45; 12][..], &[10, 0, 0, 1, 10, 0, 0, last]].concat();
+        for last in 1..=5 {
+            theirs.send(&packet(last)).unwrap();
+        }
+        let path = std::env::temp_dir().join(format!("sbc-waits-{}", std::process::id()));
+        let heard = Heard::Addresses(vec![IpAddr::from([10, 0, 0, 1])]);
+        let mut recording = Recording::begin(&path, &heard, DataLink::RAW).unwrap();
+        recording.hear_what_waits(&ours).unwrap();
+        let Caught {
+            packets, octets, ..
+        } = recording.caught;
+        assert_eq!((packets, octets), (5, 100));
+        std::fs::remove_file(path).unwrap();
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum Outcome {
     Passed,
     /// It did not.
     Failed,
+    /// It did not while others ran beside it, and held alone.
+    Unsteady,
     /// It could not run, for this reason.
     Skipped(String),
 }
@@ -43,6 +45,8 @@ pub fn document(cases: &[Case]) -> String {
         let inside = match outcome {
             Outcome::Passed => String::new(),
             Outcome::Failed => "<failure/>".into(),
+            // As other tools call it that repeat a test.
+            Outcome::Unsteady => "<flakyFailure/>".into(),
             Outcome::Skipped(reason) => format!("<skipped message=\"{}\"/>", escaped(reason)),
         };
         // Writing to a String cannot fail.

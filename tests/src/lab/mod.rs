@@ -1,5 +1,6 @@
 //! The name of an errand comes in, its exit status goes out.
 
+mod again;
 pub mod demo;
 mod junit;
 mod measure;

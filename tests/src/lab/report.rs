@@ -14,16 +14,21 @@ pub struct Report {
     failed: usize,
     skips: Vec<String>,
     failures: Vec<Failure>,
+    unsteady: Vec<Failure>,
     cases: Vec<Case>,
 }
 
 /// Something that failed, and what it printed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Failure {
-    /// The step or the test.
+    /// The step or the tests.
     pub name: String,
     /// What it printed, as it printed it.
     pub output: String,
+    /// The suite, if tests failed one by one.
+    pub suite: String,
+    /// Those tests.
+    pub tests: Vec<String>,
 }
 
 impl Report {
@@ -43,7 +48,12 @@ impl Report {
             Err(output) => {
                 progress(name, "FAILED", Some(started));
                 let name = name.to_owned();
-                self.fail(1, vec![Failure { name, output }]);
+                let failure = Failure {
+                    name,
+                    output,
+                    ..Failure::default()
+                };
+                self.fail(1, vec![failure]);
             }
         }
     }
@@ -52,6 +62,7 @@ impl Report {
     pub fn suites(&mut self, suites: Suites) {
         self.passed += suites.passed;
         self.fail(suites.failed, suites.failures);
+        self.unsteady.extend(suites.unsteady);
         self.cases.extend(suites.cases);
         for _ in 0..suites.ignored {
             self.skip("a test: marked #[ignore]".into());
@@ -90,11 +101,14 @@ impl Report {
     /// Returns failures, reasons, and the count as the one last line.
     pub fn closing(&self) -> String {
         let mut text = String::new();
-        for Failure { name, output } in &self.failures {
+        for Failure { name, output, .. } in self.failures.iter().chain(&self.unsteady) {
             text += &format!("\n---- {name}\n{}\n", output.trim_end());
         }
         for Failure { name, .. } in &self.failures {
             text += &format!("failed: {name}\n");
+        }
+        for Failure { name, .. } in &self.unsteady {
+            text += &format!("unsteady: {name}: failed beside others, held alone\n");
         }
         for reason in &self.skips {
             text += &format!("skipped: {reason}\n");
@@ -138,12 +152,31 @@ mod tests {
         let mut suites = suites(12, 2);
         let output = "panicked".into();
         let name = "a::b".into();
-        suites.failures.push(Failure { name, output });
+        suites.failures.push(Failure {
+            name,
+            output,
+            ..Failure::default()
+        });
         report.suites(suites);
         report.skip("netns: no root".into());
         let expected = "\n---- a::b\npanicked\nfailed: a::b\nskipped: netns: no root\n12 passed, 2 failed, 1 skipped\n";
         assert_eq!(report.closing(), expected);
         assert!(!report.is_good());
+    }
+
+    #[test]
+    fn a_test_that_held_alone_is_told_with_its_first_output() {
+        let mut report = Report::default();
+        let mut suites = suites(5, 0);
+        suites.unsteady.push(Failure {
+            name: "netns: a".into(),
+            output: "panicked".into(),
+            ..Failure::default()
+        });
+        report.suites(suites);
+        let expected = "\n---- netns: a\npanicked\nunsteady: netns: a: failed beside others, held alone\n5 passed, 0 failed, 0 skipped\n";
+        assert_eq!(report.closing(), expected);
+        assert!(report.is_good());
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct Suites {
     pub ignored: usize,
     /// What failed, with its output.
     pub failures: Vec<Failure>,
+    /// What failed beside others and held alone, with its first output.
+    pub unsteady: Vec<Failure>,
     /// Each test that ended.
     pub cases: Vec<Case>,
     /// Names of the test targets that were built to be run.
@@ -115,7 +117,12 @@ impl Suites {
         if failed > 0 {
             let output = without_name_list(self.explained.take().unwrap_or_default());
             let name = format!("{}: {}", self.suite, self.names.join(", "));
-            self.failures.push(Failure { name, output });
+            self.failures.push(Failure {
+                name,
+                output,
+                suite: self.suite.clone(),
+                tests: std::mem::take(&mut self.names),
+            });
         }
         self.names.clear();
         self.explained = None;
@@ -148,8 +155,11 @@ impl Suites {
         let skipped = self.recent.len().saturating_sub(TAIL_LINES);
         let output = self.recent.split_off(skipped).join("\n");
         self.recent.clear();
-        let name = name.to_owned();
-        self.failures.push(Failure { name, output });
+        self.failures.push(Failure {
+            name: name.to_owned(),
+            output,
+            ..Failure::default()
+        });
     }
 }
 
@@ -246,10 +256,19 @@ mod tests {
         let text = "     Running laws/main.rs (target/debug/deps/laws-0a1b)\nrunning 2 tests\ntest a ... ok\ntest b::c ... FAILED\n\nfailures:\n\n---- b::c stdout ----\nthread 'b::c' panicked at x.rs:1:1:\nno\n\n\nfailures:\n    b::c\n\ntest result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.12s\nerror: test failed, to rerun pass `-p x`\n";
         let (suites, _) = read(text, false);
         assert_eq!((suites.passed, suites.failed), (1, 1));
-        let [Failure { name, output }] = suites.failures.as_slice() else {
+        let [
+            Failure {
+                name,
+                output,
+                tests,
+                ..
+            },
+        ] = suites.failures.as_slice()
+        else {
             panic!("one failure, not {:?}", suites.failures);
         };
         assert_eq!(name, "laws: b::c");
+        assert_eq!(tests, &["b::c"]);
         let ended: Vec<_> = suites
             .cases
             .iter()

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::report::{Report, progress};
 use super::suites::{Progress, Suites};
-use super::{CANNOT, need};
+use super::{CANNOT, again, need};
 use crate::SKIPS_VARIABLE;
 use crate::kit::programs;
 
@@ -137,9 +137,9 @@ fn test(root: &Path, report: &mut Report) {
     let build = cargo(root, &[&TEST[..], &["--no-run"]].concat());
     match follow(build, "tests", &mut built) {
         Ok(true) => {
-            for suites in run_lanes(root, &skips, built.names()) {
-                report.suites(suites);
-            }
+            let mut lanes = run_lanes(root, &skips, built.names());
+            again::ask(&mut lanes, |suite, test| alone(root, &skips, suite, test));
+            lanes.into_iter().for_each(|suites| report.suites(suites));
         }
         Ok(false) => {
             built.end(false);
@@ -183,6 +183,16 @@ fn run_lanes(root: &Path, skips: &Path, names: &[String]) -> Vec<Suites> {
         suites
     });
     vec![main, examples, beside]
+}
+
+/// Runs one test with nothing beside it. Returns whether it held.
+fn alone(root: &Path, skips: &Path, suite: &str, test: &str) -> bool {
+    progress("once more, alone", test, None);
+    let command = prepared(Command::new(program()), root, &TEST);
+    let chosen = ["--test", suite, "--", "--exact", test];
+    let lane = Lane::new(command, skips, chosen.map(str::to_owned).to_vec());
+    let Suites { passed, failed, .. } = lane.run(test);
+    (passed, failed) == (1, 0)
 }
 
 /// Suites that run one after another.
