@@ -16,7 +16,7 @@ use crate::netlink::{Change, Class, Counted, NeighbourRow, Netlink, RouteRow, Ru
 use crate::nft::{Counter, Language, Nft};
 use crate::observe::{FOREIGN_TABLE, ROOT_CLASS, observe};
 use crate::sysctl;
-use restore::Back;
+use restore::{Back, There};
 
 /// Our hands in the kernel of one namespace.
 #[derive(Debug)]
@@ -92,14 +92,15 @@ impl Hands {
         self.nft.counters().await
     }
 
-    /// Does all steps of `plan`, or none.
+    /// Does all steps of `plan`, which was made from what was `observed`, or none.
     ///
     /// # Errors
     /// The step that failed; what was done before it was taken back.
-    pub async fn apply(&mut self, plan: &Plan) -> Result<(), Failed> {
+    pub async fn apply(&mut self, plan: &Plan, observed: &Observed) -> Result<(), Failed> {
         let mut log: Vec<Back> = Vec::new();
+        let mut there = There::of(observed);
         for (at, step) in plan.steps.iter().enumerate() {
-            let done = match self.prepare(step).await {
+            let done = match self.prepare(step, &mut there).await {
                 Ok(back) => self.perform(step).await.map(|()| back),
                 Err(why) => Err(why),
             };

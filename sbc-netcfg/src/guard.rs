@@ -76,7 +76,7 @@ impl Hands {
         let connections = plan.steps.iter().filter(told).count();
         let steps = plan.steps.len() - connections;
         tracing::info!(steps, connections, "network plan");
-        self.apply(&plan).await.map_err(NoFence::Unset)?;
+        self.apply(&plan, &observed).await.map_err(NoFence::Unset)?;
         self.look(desired).await
     }
 

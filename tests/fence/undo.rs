@@ -48,7 +48,7 @@ async fn fail_everywhere(hands: &mut Hands, wanted: &sbc_plan::Desired) -> usize
         let mut steps = whole.steps.clone();
         steps.truncate(at);
         steps.push(Step::ExpectPort("nowhere".into()));
-        let failed = hands.apply(&Plan { steps }).await.unwrap_err();
+        let failed = hands.apply(&Plan { steps }, &before).await.unwrap_err();
         assert_eq!(failed.place, at + 1, "{failed}");
         assert!(failed.left.is_empty(), "{failed}");
         let after = hands.observe(wanted).await.unwrap();

@@ -256,7 +256,7 @@ fn a_plan_that_fails_at_each_step_in_turn_ends_in_the_old_state() {
             let mut steps = whole.steps.clone();
             steps.truncate(at);
             steps.push(Step::ExpectPort("nowhere".into()));
-            let failed = hands.apply(&Plan { steps }).await.unwrap_err();
+            let failed = hands.apply(&Plan { steps }, &before).await.unwrap_err();
             assert_eq!(failed.place, at + 1, "{failed}");
             assert!(failed.left.is_empty(), "{failed}");
             let after = hands.observe(&desired).await.unwrap();

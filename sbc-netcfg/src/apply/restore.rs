@@ -1,8 +1,10 @@
 //! The way back: what a step is about to change is looked at before it is done, and
 //! put back when a later step fails.
 
+use std::collections::BTreeSet;
+
 use sbc_plan::firewall::Family;
-use sbc_plan::{Step, Undo};
+use sbc_plan::{Observed, Step, Undo};
 
 use super::{Hands, words};
 use crate::error::KernelError;
@@ -18,9 +20,34 @@ pub(super) struct Back {
     tables: Vec<(Family, String, Option<String>)>,
 }
 
+/// Tables that may be there: a table that is not need not be looked at, which is a
+/// program less to run for each table of a boot.
+#[derive(Debug)]
+pub(super) struct There(BTreeSet<(Family, String)>);
+
+impl There {
+    pub(super) fn of(observed: &Observed) -> Self {
+        let tables = observed.tables.iter();
+        Self(
+            tables
+                .map(|table| (table.family, table.name.clone()))
+                .collect(),
+        )
+    }
+
+    /// Returns whether a table may be there before a step that may make it.
+    fn before_it_is_made(&mut self, family: Family, name: &str) -> bool {
+        !self.0.insert((family, name.to_owned()))
+    }
+}
+
 impl Hands {
     /// Looks at what `step` will change.
-    pub(super) async fn prepare(&self, step: &Step) -> Result<Back, KernelError> {
+    pub(super) async fn prepare(
+        &self,
+        step: &Step,
+        there: &mut There,
+    ) -> Result<Back, KernelError> {
         let names: Vec<(Family, String)> = match step {
             Step::LoadTables(tables) => {
                 let name = |table: &sbc_plan::Table| (table.family, table.name.clone());
@@ -38,8 +65,12 @@ impl Hands {
         };
         let mut tables = Vec::new();
         for (family, name) in names {
-            let (word, bare) = words(family, &name);
-            let text = self.nft.text_of(word, bare).await?;
+            let text = if there.before_it_is_made(family, &name) {
+                let (word, bare) = words(family, &name);
+                self.nft.text_of(word, bare).await?
+            } else {
+                None
+            };
             tables.push((family, name, text));
         }
         Ok(Back {
