@@ -8,9 +8,10 @@ use super::pty::Pty;
 /// Time for what should be at once, on a machine that does much else.
 const SOON: Duration = Duration::from_secs(30);
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
-fn claimed(name: &str, net: u8) -> Node {
+/// Starts a node whose admin has that password.
+pub fn claimed(name: &str, net: u8) -> Node {
     let node = Node::start(name, net);
     let mut line = node.login();
     line.waits(0, "lab has no owner", SOON).unwrap();

@@ -15,6 +15,7 @@ mod life;
 mod login;
 mod newcomer;
 mod node;
+mod owner;
 mod peer;
 mod planted;
 mod pty;

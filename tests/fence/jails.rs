@@ -129,6 +129,8 @@ fn each_process_shows_its_row_and_netcfg_and_charon_that_do_what_is_forbidden_co
         world.stage.log_until("it is back", |text| {
             text[log..].contains(&is_back) || text[log..].contains(&is_role_back)
         });
+        // Until the tunnel is known to carry again its peers do not serve.
+        world.up(log);
         world.calls();
     }
     for (role, user, rights, nice) in ROWS {

@@ -24,6 +24,9 @@ pub struct Candidate {
     pub safe: bool,
     /// Nobody else may commit.
     pub exclusive: bool,
+    /// What was live before a commit of this candidate that nobody confirmed yet. If it
+    /// goes back, what it changed is still a change.
+    pub back_to: Option<Document>,
 }
 
 /// What the node says is live.
@@ -87,8 +90,25 @@ pub fn begin(session: &mut Session, exclusive: bool, safe: bool) -> Result<(), S
         inside: Vec::new(),
         safe,
         exclusive,
+        back_to: None,
     });
     Ok(())
+}
+
+/// Returns the number of the last confirmed revision before the live one: what was
+/// tried and went back is none to go back to.
+///
+/// # Errors
+/// A sentence for people.
+pub fn before_live(session: &mut Session) -> Result<u64, String> {
+    let live = live(session)?.revision;
+    let all = session.client.ask("config.revisions", &Value::Null);
+    let all = all.map_err(|why| why.to_string())?;
+    let rows = all.as_array().into_iter().flatten();
+    let confirmed = rows.filter(|row| row["confirmed"] == true);
+    let numbers = confirmed.filter_map(|row| row.get("revision")?.as_u64());
+    let before = numbers.filter(|number| *number < live).max();
+    before.ok_or_else(|| "there is no revision before the live one".to_owned())
 }
 
 fn lock(session: &mut Session) -> Result<(), String> {
@@ -312,7 +332,8 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
         let joined = if now.revision == candidate.revision {
             candidate.document.clone()
         } else {
-            merge(&candidate.base, &candidate.document, &now.document).map_err(|paths| {
+            let base = candidate.back_to.as_ref().unwrap_or(&candidate.base);
+            merge(base, &candidate.document, &now.document).map_err(|paths| {
                 format!(
                     "SBC-3014: revision {} changed the same:\n  {}",
                     now.revision,
@@ -345,7 +366,7 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
             Err(Unanswered::Refused { code, .. }) if code == "SBC-3013" => continue,
             other => other.map_err(|why| why.to_string())?,
         };
-        return Ok(text + &live_now(session, &answer, joined));
+        return Ok(text + &live_now(session, &answer, joined, now.document));
     }
     Err("SBC-3013: others commit all the time; try again".to_owned())
 }
@@ -370,7 +391,8 @@ pub fn upload(session: &mut Session, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn live_now(session: &mut Session, answer: &Value, document: Document) -> String {
+/// Goes on from what became live in the place of `before`, and returns what is said.
+fn live_now(session: &mut Session, answer: &Value, document: Document, before: Document) -> String {
     let number = |field| answer.get(field).and_then(Value::as_u64);
     if let Some(at) = number("at") {
         let at = super::moment(at);
@@ -392,6 +414,11 @@ fn live_now(session: &mut Session, answer: &Value, document: Document) -> String
         candidate.base = document.clone();
         candidate.document = document;
         candidate.revision = revision;
+        candidate.back_to = match (number("back_in_secs"), candidate.back_to.take()) {
+            (None, _) => None,
+            (Some(_), None) => Some(before),
+            (Some(_), earlier) => earlier,
+        };
     }
     let took = number("ms").unwrap_or(0);
     let safe = session.candidate.as_ref().is_some_and(|own| own.safe);

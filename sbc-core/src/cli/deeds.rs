@@ -59,7 +59,7 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::ImageChange if flag(words, "rollback") => firmware::rollback(session),
         Here::ImageChange => firmware::activate(session, text(words, "version")),
         Here::FactoryReset => firmware::reset(session, text(words, "serial")),
-        Here::BootPrevious => firmware::previous(),
+        Here::BootPrevious => firmware::previous(json_wanted(pipes)),
         Here::Backup => backup(session),
         Here::Restore => restore(session),
         Here::Ping => {
@@ -296,6 +296,9 @@ fn confirm(session: &mut Session) -> Result<String, String> {
     let answer = session.client.ask("config.confirm", &Value::Null);
     let answer = answer.map_err(|why| why.to_string())?;
     let revision = answer.get("revision").and_then(Value::as_u64).unwrap_or(0);
+    if let Some(candidate) = &mut session.candidate {
+        candidate.back_to = None;
+    }
     Ok(format!("revision {revision} kept; boot uses it.\n"))
 }
 
@@ -348,11 +351,11 @@ fn compare(session: &mut Session, words: &Words) -> Result<String, String> {
     configure::compare(session, &against)
 }
 
-/// Without a number: the revision before the live one.
+/// Without a number: the last confirmed revision before the live one.
 fn rollback(session: &mut Session, words: &Words) -> Result<String, String> {
     let wanted = match number(words, "revision") {
         Some(number) => number,
-        None => configure::live(session)?.revision.saturating_sub(1),
+        None => configure::before_live(session)?,
     };
     let document = revision(session, wanted)?;
     if let Some(candidate) = &mut session.candidate {
@@ -442,15 +445,25 @@ fn password(session: &mut Session, words: &Words) -> Result<String, String> {
     Ok(format!("{} has a new password\n", super::clean(user)))
 }
 
+/// Has whoever sits there type a word before calls end.
+///
+/// # Errors
+/// Another word was typed.
+pub fn agreed(session: &Session, word: &str) -> Result<(), String> {
+    if !session.interactive {
+        return Ok(());
+    }
+    let asked = terminal::ask(&format!("Calls that are up end.  Type the word '{word}': "));
+    let typed = asked.map_err(|error| error.to_string())?;
+    match typed.as_deref().map(str::trim) {
+        Some(typed) if typed == word => Ok(()),
+        _ => Err("that is another word; nothing was done".to_owned()),
+    }
+}
+
 /// Ends the machine, once the word for it was typed.
 fn end_machine(session: &mut Session, operation: &str, word: &str) -> Result<String, String> {
-    if session.interactive {
-        let asked = terminal::ask(&format!("Calls that are up end.  Type the word '{word}': "));
-        let typed = asked.map_err(|error| error.to_string())?;
-        if typed.as_deref().map(str::trim) != Some(word) {
-            return Err("that is another word; nothing was done".to_owned());
-        }
-    }
+    agreed(session, word)?;
     let asked = session.client.ask(operation, &Value::Null);
     asked.map_err(|why| why.to_string())?;
     Ok("the machine ends\n".to_owned())

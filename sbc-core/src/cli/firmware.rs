@@ -94,6 +94,7 @@ pub fn activate(session: &mut Session, version: &str) -> Result<String, String> 
 
 /// Goes back to the other slot.
 pub fn rollback(session: &mut Session) -> Result<String, String> {
+    super::deeds::agreed(session, "rollback")?;
     let told = noted(session, "image.rollback", &json!({}))?;
     let (slot, version) = (text(&told, "slot"), text(&told, "version"));
     let line = format!("the machine restarts with {version} of slot {slot}");
@@ -106,9 +107,12 @@ pub fn reset(session: &mut Session, serial: &str) -> Result<String, String> {
     Ok("the machine restarts and forgets everything but its firmware\n".to_owned())
 }
 
-/// Returns the lines of the boot before this one.
-pub fn previous() -> Result<String, String> {
+/// Returns the lines of the boot before this one, or the answer itself.
+pub fn previous(as_json: bool) -> Result<String, String> {
     let told = ask("image.previous", &Value::Null)?;
+    if as_json {
+        return Ok(super::table::raw(&told));
+    }
     let lines = told.get("lines").and_then(Value::as_array);
     let lines = lines.into_iter().flatten().filter_map(Value::as_str);
     Ok(lines.map(|line| super::clean(line) + "\n").collect())

@@ -63,9 +63,10 @@ pub fn run(args: &[String]) -> ExitCode {
     };
     let mut session = Session::new(client);
     line.unwrap_or("tty").clone_into(&mut session.channel);
-    let _kept = terminal::Kept::set_up();
+    let kept = terminal::Kept::set_up();
     match enter(&mut session) {
         Ok(true) => {
+            terminal::watch_over(&mut session, &kept);
             set_up(&mut session);
             terminal::talk(&mut session)
         }

@@ -18,7 +18,7 @@ use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketBlock;
 use pcap_file::pcapng::blocks::interface_description::InterfaceDescriptionBlock;
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use super::pager::INTERRUPTED;
+use super::pager::{self, INTERRUPTED};
 use super::sieve;
 
 /// Octets of one file; more than a minute of a hundred calls with their media.
@@ -83,6 +83,8 @@ pub fn record(path: &Path, heard: &Heard, time: Duration) -> io::Result<Caught> 
     socket.set_read_timeout(Some(TICK))?;
     while Instant::now() < until && !INTERRUPTED.load(Ordering::Relaxed) && !recording.caught.full {
         recording.hear(&socket)?;
+        // Whoever waits for a capture is there, however long it takes.
+        pager::pressed();
     }
     recording.hear_what_waits(&socket)?;
     recording.end(&socket)

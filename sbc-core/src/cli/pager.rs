@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{self, LocalModes, OptionalActions, SpecialCodeIndex};
@@ -16,6 +18,21 @@ const CHUNK: usize = 256;
 
 /// Set by Ctrl-C while a command runs.
 pub static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// When a key was last pressed anywhere but at the prompt, which keeps its own count.
+static PRESSED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Notes that somebody is there.
+pub fn pressed() {
+    *PRESSED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+/// Returns how long ago that was.
+#[must_use]
+pub fn idle() -> Option<Duration> {
+    let pressed = *PRESSED.lock().unwrap_or_else(PoisonError::into_inner);
+    pressed.map(|at| at.elapsed())
+}
 
 /// Returns columns and lines of the terminal; 80 by 24 if it says nothing.
 #[must_use]
@@ -100,7 +117,10 @@ fn wait_for_key() -> rustix::io::Result<()> {
     while !INTERRUPTED.load(Ordering::Relaxed) {
         match poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&TICK)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            ready => return ready.map(drop),
+            ready => {
+                pressed();
+                return ready.map(drop);
+            }
         }
     }
     Err(rustix::io::Errno::INTR)

@@ -7,7 +7,7 @@ use super::configure::Candidate;
 use super::deeds;
 use super::editor::Shared;
 use super::foreign;
-use super::grammar::{Act, Meant, Mode, Role, Row, understand};
+use super::grammar::{Act, Meant, Mode, ROWS, Role, Row, understand};
 use super::pipe::{Pipe, cut};
 use super::table;
 
@@ -86,13 +86,19 @@ impl Session {
     /// Takes one line as if it stood behind that prompt.
     pub fn line_in(&mut self, mode: Mode, line: &str) -> Outcome {
         // What is said to a key of the file may hold any character.
-        let plain = mode == Mode::Configuration && !line.trim_start().starts_with("show");
-        let plain = plain && !line.trim_start().starts_with("run");
+        let plain = mode == Mode::Configuration && !is_piped(line);
         let (command, pipes) = if plain {
             (line.trim(), Vec::new())
         } else {
             cut(line)
         };
+        if let Some(command) = command.strip_prefix("run ")
+            && mode == Mode::Configuration
+        {
+            return self.line_in(Mode::Operational, &with(command, &pipes));
+        }
+        let theirs = foreign::native(command).filter(|_| mode == self.mode());
+        let theirs = theirs.map(|ours| (ours, with(ours, &pipes)));
         let pipes: Result<Vec<Pipe>, String> = pipes.into_iter().map(Pipe::of).collect();
         let pipes = match pipes {
             Ok(pipes) => pipes,
@@ -101,8 +107,8 @@ impl Session {
         if command.is_empty() {
             return Outcome::Nothing;
         }
-        if let Some(ours) = foreign::native(command).filter(|_| mode == self.mode()) {
-            return self.translated(command, ours, mode);
+        if let Some((ours, whole)) = theirs {
+            return self.translated(command, ours, &whole, mode);
         }
         let meant = match understand(mode, command) {
             Ok(meant) => meant,
@@ -116,7 +122,7 @@ impl Session {
     }
 
     /// A word of another box is followed, and our own is named.
-    fn translated(&mut self, theirs: &str, ours: &str, mode: Mode) -> Outcome {
+    fn translated(&mut self, theirs: &str, ours: &str, whole: &str, mode: Mode) -> Outcome {
         let mode = if ours == "commit" {
             Mode::Configuration
         } else {
@@ -125,7 +131,11 @@ impl Session {
         if mode == Mode::Configuration && self.candidate.is_none() {
             return Outcome::Refused(format!("'{theirs}' is 'commit' here, in 'configure'"));
         }
-        match self.line_in(mode, ours) {
+        // A program that reads JSON wants no other word.
+        if whole.contains("| json") {
+            return self.line_in(mode, whole);
+        }
+        match self.line_in(mode, whole) {
             Outcome::Said(text) => Outcome::Said(format!("('{theirs}' is '{ours}' here)\n{text}")),
             other => other,
         }
@@ -162,6 +172,25 @@ impl Session {
         self.client
             .ask(operation, &Value::Object(arguments.clone()))
     }
+}
+
+/// Returns a command with its pipes behind it.
+fn with(command: &str, pipes: &[&str]) -> String {
+    let pipes = pipes.iter().map(|pipe| format!(" | {pipe}"));
+    format!("{command}{}", pipes.collect::<String>())
+}
+
+/// Returns whether a line of the configuration mode shows something, so that bars in it
+/// are pipes: its first word can mean nothing else.
+fn is_piped(line: &str) -> bool {
+    const SHOWING: [&str; 5] = ["compare", "run", "show", "status", "validate"];
+    let Some(typed) = line.split_whitespace().next() else {
+        return false;
+    };
+    let rows = ROWS.iter().filter(|row| row.mode == Mode::Configuration);
+    let words = rows.filter_map(|row| row.syntax.split_whitespace().next());
+    let mut meant = words.filter(|word| word.starts_with(typed)).peekable();
+    meant.peek().is_some() && meant.all(|word| SHOWING.contains(&word))
 }
 
 fn later(row: &Row) -> String {

@@ -79,10 +79,7 @@ pub fn talk(session: &mut Session) -> ExitCode {
     let kept = Kept::set_up();
     listen_for_interrupts();
     let shared = session.shared.clone();
-    if let Some(limit) = session.idle {
-        shared.touch();
-        watch_idle(shared.clone(), limit, kept.0.clone());
-    }
+    watch_over(session, &kept);
     super::breaks::watch(shared.clone());
     let mut keys = match Keys::open(&shared) {
         Ok(keys) => keys,
@@ -127,12 +124,18 @@ pub fn talk(session: &mut Session) -> ExitCode {
     }
 }
 
-/// Ends the login when nobody pressed a key for `limit`; the terminal is put
-/// back as it was before.
-fn watch_idle(shared: super::editor::Shared, limit: Duration, before: Option<Termios>) {
+/// Ends the login when nobody pressed a key for as long as it allows, from now on; the
+/// terminal is put back as it was before. Asked again it does nothing.
+pub fn watch_over(session: &mut Session, kept: &Kept) {
+    let Some(limit) = session.idle.take() else {
+        return;
+    };
+    let (shared, before) = (session.shared.clone(), kept.0.clone());
+    shared.touch();
     std::thread::spawn(move || {
-        while shared.idle() < limit {
-            std::thread::sleep((limit - shared.idle().min(limit)).max(Duration::from_millis(100)));
+        let idle = || pager::idle().map_or(shared.idle(), |idle| idle.min(shared.idle()));
+        while idle() < limit {
+            std::thread::sleep((limit - idle().min(limit)).max(Duration::from_millis(100)));
         }
         println!(
             "\r\nlogged out: nobody pressed a key for {} s\r",
@@ -316,6 +319,7 @@ fn next_byte() -> io::Result<Option<u8>> {
         io::stdin().lock().read(&mut byte)?
     };
     let [byte] = byte;
+    pager::pressed();
     Ok((read == 1 && byte != 4).then_some(byte))
 }
 

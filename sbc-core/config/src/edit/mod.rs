@@ -129,6 +129,22 @@ impl Document {
     /// Returns the text at a path of keys, as `system hostname`.
     #[must_use]
     pub fn text_at(&self, path: &[&str]) -> Option<&str> {
+        match self.value_at(path)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Returns the flag at a path of keys, as `user alice active`.
+    #[must_use]
+    pub fn flag_at(&self, path: &[&str]) -> Option<bool> {
+        match self.value_at(path)? {
+            Value::Boolean(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    fn value_at(&self, path: &[&str]) -> Option<&Value> {
         let (last, tables) = path.split_last()?;
         let mut here = &self.root;
         for key in tables {
@@ -138,7 +154,7 @@ impl Document {
             }
         }
         match &here.get(last)?.item {
-            Item::Value(Value::Text(text)) => Some(text),
+            Item::Value(value) => Some(value),
             _ => None,
         }
     }

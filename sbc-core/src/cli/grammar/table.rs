@@ -106,7 +106,7 @@ pub(super) const ROWS: &[Row] = &[
     see(
         "show audit verify",
         Ask("audit.verify", views::facts),
-        "{records:n fine:b first_bad:n? why:s? head:s}",
+        "{first:n records:n fine:b first_bad:n? why:s? head:s}",
         "whether a record was altered or deleted, and which",
     ),
     see(

@@ -14,6 +14,17 @@ use super::room::Room;
 /// The first user of a node that nobody has claimed.
 const FIRST: &str = "admin";
 
+/// What the rights of a conversation rest on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Right {
+    /// The socket could be opened.
+    Socket,
+    /// Nobody owns the node yet.
+    Unclaimed,
+    /// A password.
+    Login,
+}
+
 /// One conversation.
 #[derive(Debug)]
 pub struct Caller {
@@ -26,6 +37,10 @@ pub struct Caller {
     pub last: Instant,
     /// A configuration that comes in parts.
     pub parts: String,
+    /// The line was named; it stays, so that nobody counts failures on another one.
+    is_on_line: bool,
+    /// Why it may do what it may.
+    by: Right,
     /// A revision that goes back when this conversation ends without a word.
     pub safe: Option<u32>,
 }
@@ -42,12 +57,29 @@ impl Caller {
             since: Instant::now(),
             last: Instant::now(),
             parts: String::new(),
+            is_on_line: false,
+            by: Right::Socket,
             safe: None,
         }
     }
 
+    /// Gives up what no longer holds: a node has an owner by now, a user is gone, set
+    /// aside, or has another role.
+    pub fn settle(&mut self, room: &Room) {
+        match self.by {
+            Right::Socket => {}
+            Right::Unclaimed if room.is_claimed() => self.role = None,
+            Right::Unclaimed => {}
+            Right::Login if self.role.is_some() => {
+                self.role = room.users.borrow().get(&self.user).map(|user| user.role);
+            }
+            Right::Login => {}
+        }
+    }
+
     /// Follows the operations of a login: `session` gives up every right until
-    /// somebody has logged in, `claim` sets the first password.
+    /// somebody has logged in, or somebody owns the node if `free` is asked for;
+    /// `claim` sets the first password.
     pub async fn enter(
         &mut self,
         room: &Rc<Room>,
@@ -62,11 +94,20 @@ impl Caller {
         };
         match operation {
             "session" => {
-                text("line").clone_into(&mut self.line);
-                self.user.clear();
-                self.role = None;
+                if !self.is_on_line {
+                    text("line").clone_into(&mut self.line);
+                    self.is_on_line = true;
+                }
+                let claimed = room.is_claimed();
+                let free = arguments.get("free").and_then(Value::as_bool) == Some(true);
+                if free && !claimed {
+                    (self.role, self.by) = (Some(Role::Admin), Right::Unclaimed);
+                } else {
+                    self.user.clear();
+                    self.role = None;
+                }
                 let idle = room.node.borrow().management.console_idle.as_secs();
-                Ok(json!({ "claimed": room.is_claimed(), "idle_secs": idle }))
+                Ok(json!({ "claimed": claimed, "idle_secs": idle }))
             }
             "claim" => self.claim(room, text("password")).await,
             _ => self.login(room, text("user"), text("password")).await,
@@ -81,9 +122,10 @@ impl Caller {
             let why = format!("this line is locked for {} s", left.as_secs() + 1);
             return Err(("SBC-3021".to_owned(), why));
         }
-        let users = login::users(&room.text.borrow());
-        let known = users.get(user);
-        let hash = known.and_then(|known| room.secrets.get(&known.secret));
+        let known = room.users.borrow().get(user).cloned();
+        let hash = known
+            .as_ref()
+            .and_then(|known| room.secrets.get(&known.secret));
         let right = turn.is_right(password, hash.as_deref()).await;
         let (Some(known), true) = (known, right) else {
             let lock = room.lockout.borrow_mut().failed(&self.line);
@@ -96,7 +138,7 @@ impl Caller {
         };
         let failures = room.lockout.borrow_mut().succeeded(&self.line);
         user.clone_into(&mut self.user);
-        self.role = Some(known.role);
+        (self.role, self.by) = (Some(known.role), Right::Login);
         self.since = Instant::now();
         room.note(user, &self.line, "login");
         let role = known.role.word();
@@ -141,6 +183,7 @@ impl Caller {
             .follow(&lines)
             .map_err(|why| ("SBC-3012".to_owned(), why.to_string()))?;
         (self.user, self.role) = (FIRST.to_owned(), Some(Role::Admin));
+        self.by = Right::Login;
         super::operations::replace(room, self, &document.to_toml(), "claimed").await?;
         room.note(FIRST, &self.line, "claimed the node");
         Ok(json!({ "user": FIRST, "role": "admin", "failures": 0 }))

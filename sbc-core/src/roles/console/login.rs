@@ -101,13 +101,16 @@ pub struct User {
     pub secret: String,
 }
 
-/// Returns the users of a configuration.
+/// Returns the users of a configuration that may log in.
 pub fn users(text: &str) -> BTreeMap<String, User> {
     let Ok(document) = Document::from_toml(text) else {
         return BTreeMap::new();
     };
     let names = document.names("user").into_iter();
     let each = names.filter_map(|name| {
+        if document.flag_at(&["user", &name, "active"]) == Some(false) {
+            return None;
+        }
         let role = Role::of(document.text_at(&["user", &name, "role"])?)?;
         let secret = document.text_at(&["user", &name, "password", "secret"])?;
         let user = User {
@@ -230,6 +233,11 @@ mod tests {
     #[test]
     fn users_of_the_file_have_a_role_and_a_secret() {
         let text = "[user.alice]\nrole = \"admin\"\npassword = { secret = \"user/alice\" }\n[user.bob]\nrole = \"nobody\"\n";
+        let away = text.replace(
+            "[user.bob]\nrole = \"nobody\"",
+            "[user.bob]\nrole = \"admin\"\nactive = false\npassword = { secret = \"user/bob\" }",
+        );
+        assert_eq!(users(&away), users(text), "who is set aside is not let in");
         let users = users(text);
         assert_eq!(users.len(), 1);
         assert_eq!(users["alice"].role, Role::Admin);

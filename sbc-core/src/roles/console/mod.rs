@@ -141,6 +141,7 @@ fn reconfigure(room: &Room, revision: u32, descriptors: Vec<OwnedFd>) {
         room.syslog.take(&node, &room.log);
         room.node.replace(node);
         room.time.look_again();
+        room.users.replace(login::users(&text));
         room.text.replace(text);
         room.revision.set(revision);
         room.note("node", "-", &format!("revision {revision} is live"));

@@ -111,6 +111,7 @@ pub async fn answer(
         "session" | "login" | "claim" => return caller.enter(room, operation, arguments).await,
         _ => {}
     }
+    caller.settle(room);
     let needed = needed(operation);
     let needed = needed.ok_or_else(|| no("SBC-3001", format!("no operation {operation:?}")))?;
     if caller.role.is_none_or(|role| role < needed) {
@@ -131,7 +132,8 @@ pub async fn answer(
 fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) -> String {
     let mut what = operation.to_owned();
     for (name, value) in arguments {
-        let hidden = ["value", "password", "passphrase", "toml", "pem"].contains(&name.as_str());
+        let hidden = ["value", "password", "passphrase", "toml", "pem", "comment"];
+        let hidden = hidden.contains(&name.as_str());
         if name == "number" {
             let number = value.as_str().unwrap_or_default();
             what.push_str(&format!(" number={}", sbc_call::story::masked(number)));
@@ -150,6 +152,10 @@ fn told(operation: &str, arguments: &Map<String, Value>, answered: &Answered) ->
             what.push_str(&diff.replace('\n', " "));
         }
         Err((code, _)) => what.push_str(&format!(" refused {code}")),
+    }
+    // Last, since it may be of any length, and a record may not.
+    if let Some(comment) = arguments.get("comment").and_then(Value::as_str) {
+        what.push_str(&format!(" comment={comment}"));
     }
     what
 }
@@ -220,7 +226,7 @@ async fn act(
         "syslog.list" => Ok(room.syslog.list()),
         "secrets.list" => Ok(room.secrets.list()),
         "secrets.set" => secret(room, text("secret"), text("value")).await,
-        "secrets.delete" => done(room.secrets.delete(text("secret")), "forgotten"),
+        "secrets.delete" => forget(room, text("secret")),
         "secrets.passphrase" => super::secrets::passphrase(room, text("passphrase")).await,
         "secrets.unlock" => super::secrets::unlock(room, text("passphrase")).await,
         "backup.make" => super::backups::make(room, text("passphrase")).await,
@@ -266,7 +272,16 @@ fn done(done: Result<(), (&'static str, String)>, word: &str) -> Answered {
         .map_err(|(code, why)| no(code, why))
 }
 
+fn forget(room: &Room, name: &str) -> Answered {
+    room.is_left_to_somebody(&room.text.borrow(), Some(name))?;
+    done(room.secrets.delete(name), "forgotten")
+}
+
 async fn secret(room: &Rc<Room>, name: &str, value: &str) -> Answered {
+    if name.starts_with("user/") && !sbc_core::seal::is_hash(value.as_bytes()) {
+        let why = "a login has the hash of its password; 'request user password NAME' makes it";
+        return Err(no("SBC-3002", why));
+    }
     let set = done(room.secrets.set(name, value), "kept")?;
     certificates::secret_set(room, name).await;
     Ok(set)
@@ -365,6 +380,24 @@ async fn check(room: &Rc<Room>) -> Answered {
     Ok(json!({ "problems": each.collect::<Vec<_>>() }))
 }
 
+/// Returns a whole number that may be absent; anything else in its place is refused, so
+/// that a time that was meant is not lost.
+fn given(arguments: &Map<String, Value>, field: &str) -> Result<Option<u32>, (String, String)> {
+    match arguments.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            let number = value.as_u64().and_then(|value| u32::try_from(value).ok());
+            let why = || {
+                no(
+                    "SBC-3002",
+                    format!("{field} is a whole number, not {value}"),
+                )
+            };
+            number.map(Some).ok_or_else(why)
+        }
+    }
+}
+
 async fn config(
     room: &Rc<Room>,
     caller: &mut Caller,
@@ -428,9 +461,11 @@ async fn config(
             }
             let mut whole = std::mem::take(&mut caller.parts);
             whole.push_str(text("toml"));
+            room.is_left_to_somebody(&whole, None)?;
             let order = ConfigOrder::Put {
-                base: number("base").unwrap_or(0),
-                confirm_secs: number("confirm"),
+                // Who names none goes on from what is live.
+                base: given(arguments, "base")?.unwrap_or(room.revision.get()),
+                confirm_secs: given(arguments, "confirm")?,
                 author: caller.user.clone(),
                 channel: caller.line.clone(),
                 comment: text("comment").to_owned(),
@@ -475,6 +510,7 @@ pub async fn replace(room: &Rc<Room>, caller: &Caller, text: &str, comment: &str
 pub async fn put(room: &Rc<Room>, text: &str, order: ConfigOrder) -> Answered {
     // Pages of two callers must not mix.
     let _turn = room.turn.lock().await;
+    room.is_left_to_somebody(text, None)?;
     let before = Document::from_toml(&room.text.borrow());
     let mut rest = text;
     while !rest.is_empty() {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sbc_call::story::Record;
 use sbc_config::Node;
+use sbc_core::cli::grammar::Role;
 use serde_json::{Map, Value, json};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
@@ -18,7 +19,7 @@ use tokio::time::timeout;
 use super::alarms::Alarms;
 use super::audit::Audit;
 use super::caller::Caller;
-use super::login::{self, Lockout};
+use super::login::{self, Lockout, User};
 use super::operations::Answered;
 use super::secrets::Secrets;
 use super::{Signal, history};
@@ -50,6 +51,8 @@ pub struct Room {
     pub alarms: RefCell<Alarms>,
     pub network: RefCell<Network>,
     pub lockout: RefCell<Lockout>,
+    /// Who may log in, by the file.
+    pub users: RefCell<BTreeMap<String, User>>,
     pub desk: login::Desk,
     pub secrets: Secrets,
     pub log: super::log::Log,
@@ -108,6 +111,7 @@ impl Room {
             next: Cell::new(0),
             clients: Cell::new(0),
             node: RefCell::new(node),
+            users: RefCell::new(login::users(&text)),
             text: RefCell::new(text),
             revision: Cell::new(revision),
             last_logins: RefCell::new(audit.logins()),
@@ -266,10 +270,35 @@ impl Room {
 
     /// Returns whether somebody has set a password.
     pub fn is_claimed(&self) -> bool {
-        let users = login::users(&self.text.borrow());
-        users
-            .values()
-            .any(|user| self.secrets.get(&user.secret).is_some())
+        let users = self.users.borrow();
+        let mut secrets = users.values().map(|user| &user.secret);
+        secrets.any(|secret| self.secrets.get(secret).is_some())
+    }
+
+    /// Refuses a configuration of a claimed node that leaves no admin who can log in,
+    /// and `gone`, a secret that is about to be forgotten, with it: whoever came next
+    /// to the serial line would own the node.
+    pub fn is_left_to_somebody(
+        &self,
+        text: &str,
+        gone: Option<&str>,
+    ) -> Result<(), (String, String)> {
+        if !self.is_claimed() {
+            return Ok(());
+        }
+        let users = login::users(text);
+        let mut admins = users.values().filter(|user| user.role == Role::Admin);
+        let can = |user: &User| {
+            let secret = user.secret.as_str();
+            gone != Some(secret) && self.secrets.get(secret).is_some()
+        };
+        // What cannot be used at all is refused with its own reasons.
+        if admins.any(can) || sbc_config::check(text).node.is_none() {
+            return Ok(());
+        }
+        let why = "no admin left: no active user with role = \"admin\" has a password that is kept; \
+            set one with 'request user password NAME', or leave one of those there are";
+        Err(no("SBC-0801", why))
     }
 
     /// Notes that a user has logged in. Returns when and where that was before.

@@ -24,6 +24,9 @@ pub type Answered = Result<Value, (&'static str, String)>;
 /// What cannot be put back is tried again after this.
 pub const BACK_AGAIN: Duration = Duration::from_secs(5);
 
+/// Problems of a refused configuration that are told; a login tells them all.
+const TOLD_MAX: usize = 16;
+
 /// A change that waits until the network is what it asks for.
 #[derive(Debug)]
 pub enum Pending {
@@ -395,14 +398,28 @@ impl Supervisor {
     }
 }
 
-/// Returns the node of a text, or the first thing that is wrong with it.
+/// Returns the node of a text, or what is wrong with it: the first few things, each
+/// with its code and its place.
 pub fn checked(text: &str) -> Result<Node, (&'static str, String)> {
     let checked = sbc_config::check(text);
-    let first = || {
-        let mut problems = checked.problems.iter();
-        let worst = problems.find(|problem| problem.severity() == sbc_config::Severity::Error);
-        let say = |problem: &sbc_config::Problem| format!("{}: {}", problem.code, problem.message);
-        ("SBC-3012", worst.map_or_else(String::new, say))
+    let wrong = || {
+        let errors = checked
+            .problems
+            .iter()
+            .filter(|problem| problem.severity() == sbc_config::Severity::Error);
+        let say = |problem: &sbc_config::Problem| {
+            let place = match problem.path.as_str() {
+                "" => String::new(),
+                path => format!(" ({path})"),
+            };
+            format!("{}: {}{place}", problem.code, problem.message)
+        };
+        let said: Vec<String> = errors.clone().take(TOLD_MAX).map(say).collect();
+        let more = match errors.count().saturating_sub(TOLD_MAX) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        ("SBC-3012", said.join("; ") + &more)
     };
-    checked.node.ok_or_else(first)
+    checked.node.ok_or_else(wrong)
 }

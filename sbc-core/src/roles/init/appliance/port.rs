@@ -161,7 +161,7 @@ impl<'a> Talk<'a> {
         }
         let operation = asked.get("op").cloned().unwrap_or_default();
         let noted = match &mut self.api {
-            Some(api) => noted(api, &operation),
+            Some(api) => noted(api, self.port, &operation),
             None if data::is_claimed(Path::new(data::STATE)) => {
                 Err(refused(&[], "SBC-2106", "no node is running"))
             }
@@ -243,23 +243,15 @@ fn put(mut port: &File, mut octets: &[u8]) -> io::Result<()> {
 /// Returns the node's socket with the rights the far end has: all of them as
 /// long as nobody owns the node, none before a login afterwards.
 fn entered() -> io::Result<UnixStream> {
-    let question = json!({"id": 0, "op": "session", "args": {"line": "virtio"}});
-    let mut api = greeted()?;
-    api.write_all(format!("{question}\n").as_bytes())?;
-    let answer = line_of(&api)?;
-    let is_claimed = answer.pointer("/ok/claimed").and_then(Value::as_bool);
-    // A conversation that gave its rights up does not get them back.
-    if is_claimed == Some(false) {
-        return greeted();
-    }
-    Ok(api)
-}
-
-fn greeted() -> io::Result<UnixStream> {
-    let api = UnixStream::connect(API)?;
+    let args = json!({"line": "virtio", "free": true});
+    let question = json!({"id": 0, "op": "session", "args": args});
+    let mut api = UnixStream::connect(API)?;
     api.set_read_timeout(Some(PATIENCE))?;
     api.set_write_timeout(Some(PATIENCE))?;
-    line_of(&api).map(|_hello| api)
+    line_of(&api)?;
+    api.write_all(format!("{question}\n").as_bytes())?;
+    line_of(&api)?;
+    Ok(api)
 }
 
 /// Reads one line; nothing is said behind it before it is asked for.
@@ -270,10 +262,21 @@ fn line_of(api: &UnixStream) -> io::Result<Value> {
     serde_json::from_slice(&line).map_err(io::Error::other)
 }
 
-/// Lets the node write down what is asked of the machine; returns its refusal.
-fn noted(api: &mut UnixStream, operation: &Value) -> Result<(), Value> {
+/// Returns a number for a question of ours. The far end chooses numbers, too: one that
+/// it cannot guess keeps it from having the answer to its question taken for ours.
+fn number() -> io::Result<String> {
+    let mut octets = [0_u8; 16];
+    rustix::rand::getrandom(&mut octets, rustix::rand::GetRandomFlags::empty())?;
+    let digits = octets.iter().map(|octet| format!("{octet:02x}"));
+    Ok(digits.collect())
+}
+
+/// Lets the node write down what is asked of the machine; returns its refusal. What it
+/// answers to earlier questions of the far end is passed on.
+fn noted(api: &mut UnixStream, port: &File, operation: &Value) -> Result<(), Value> {
     let away = |error: io::Error| refused(&[], "SBC-2106", &format!("the node: {error}"));
-    let question = json!({"id": "machine", "op": "machine.note", "args": {"what": operation}});
+    let ours = number().map_err(away)?;
+    let question = json!({"id": ours, "op": "machine.note", "args": {"what": operation}});
     api.write_all(format!("{question}\n").as_bytes())
         .map_err(away)?;
     loop {
@@ -285,12 +288,13 @@ fn noted(api: &mut UnixStream, operation: &Value) -> Result<(), Value> {
             line.extend(one);
         }
         let answer: Value = serde_json::from_slice(&line).unwrap_or_default();
-        if answer.get("id").and_then(Value::as_str) == Some("machine") {
+        if answer.get("id").and_then(Value::as_str) == Some(ours.as_str()) {
             return match answer.get("ok") {
                 Some(_) => Ok(()),
                 None => Err(answer),
             };
         }
+        put(port, &line).map_err(away)?;
     }
 }
 
@@ -344,6 +348,27 @@ mod tests {
             json!({"id": 7, "error": {"code": "SBC-2106", "message": "no node"}})
         );
         assert_eq!(refused(b"noise", "SBC-2106", "x")["id"], Value::Null);
+    }
+
+    #[test]
+    fn no_answer_to_a_question_of_the_far_end_is_taken_for_the_nodes_word() {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let path = std::env::temp_dir().join(format!("sbc-noted-{}", std::process::id()));
+        let port = File::create(&path).unwrap();
+        let node = std::thread::spawn(move || {
+            let asked = line_of(&theirs).unwrap();
+            // What the far end asked before under a name it chose.
+            let earlier = json!({"id": "machine", "ok": {"version": "0.1.0"}});
+            let refusal = json!({"id": asked["id"], "error": {"code": "SBC-3010"}});
+            writeln!(&theirs, "{earlier}\n{refusal}").unwrap();
+        });
+        let told = noted(&mut ours, &port, &json!("factory.reset"));
+        node.join().unwrap();
+        assert_eq!(told.unwrap_err()["error"]["code"], "SBC-3010");
+        let passed_on = fs::read_to_string(&path).unwrap();
+        assert!(passed_on.contains("0.1.0") && !passed_on.contains("SBC-3010"));
+        fs::remove_file(path).unwrap();
+        assert_ne!(number().unwrap(), number().unwrap());
     }
 
     #[test]
