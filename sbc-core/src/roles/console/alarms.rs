@@ -80,25 +80,25 @@ pub const KINDS: [Kind; 21] = [
         id: "fence-broken",
         severity: "critical",
         meaning: "the network differs from what it must be, and trunks are closed; major while nobody looks at it",
-        look: "show alarms",
+        look: "show isolation",
     },
     Kind {
         id: "tunnel-down",
-        severity: "major",
+        severity: "critical",
         meaning: "a tunnel has no security association, and nothing passes it",
-        look: "show alarms",
+        look: "show tunnels",
     },
     Kind {
         id: "cert-expiry",
         severity: "warning",
-        meaning: "a certificate of a tunnel ends soon; major when it has ended",
-        look: "show alarms",
+        meaning: "a certificate of a tunnel ends soon; major in its last week, critical when it has ended",
+        look: "show certificates",
     },
     Kind {
         id: "link-down",
         severity: "major",
         meaning: "the cable of an interface is out",
-        look: "show alarms",
+        look: "show interfaces",
     },
     Kind {
         id: "quality",
@@ -277,12 +277,15 @@ impl Alarms {
                 self.raise(now, id, &peer.name, severity, text, news);
             }
             let (active, limit) = (u64::from(peer.active), u64::from(peer.limit));
-            let full = active >= limit;
-            // Once raised it stays until seven tenths are left.
-            let was = self.is_raised("cac-near", &peer.name);
-            let near = active * 100 >= limit * if was { 70 } else { 80 };
+            // Once raised it stays until seven tenths are left, so that a busy peer does
+            // not come and go with each call.
+            let reaches = |id: &str, percent: u64| {
+                let was = self.is_raised(id, &peer.name);
+                active * 100 >= limit * if was { 70 } else { percent }
+            };
+            let (near, full) = (reaches("cac-near", 80), reaches("cac-full", 100));
             let text = format!("{active} of {limit} calls");
-            if full {
+            if full && limit > 0 {
                 self.raise(now, "cac-full", &peer.name, None, text.clone(), news);
             }
             if near && limit > 0 {
@@ -447,6 +450,21 @@ mod tests {
             down_after: 30,
             ..Facts::default()
         }
+    }
+
+    #[test]
+    fn a_peer_at_its_limit_is_told_once_however_its_calls_come_and_go() {
+        let mut alarms = Alarms::default();
+        let mut told = Vec::new();
+        for (now, active) in [10, 9, 10, 9, 8, 10, 6, 10].into_iter().enumerate() {
+            let look = facts(vec![peer("trunk", "a", "up", active)]);
+            told.extend(alarms.look(now as u64, &look));
+        }
+        let full: Vec<&String> = told
+            .iter()
+            .filter(|line| line.contains("cac-full"))
+            .collect();
+        assert_eq!(full.len(), 3, "raised, cleared below 7, raised: {full:?}");
     }
 
     /// The severities are those of RFC 8632 §4.3.

@@ -7,6 +7,9 @@ use crate::ipc::Tunnel;
 
 const DAY: u64 = 24 * 3600;
 
+/// The last days, in which it is more than a warning.
+const LAST_DAYS: u64 = 7;
+
 /// Returns a fact for each tunnel whose first certificate ends within `warning` of
 /// `now`, in seconds since 1970, or has ended.
 pub fn facts(tunnels: &[Tunnel], now: u64, warning: Duration) -> Vec<Fact> {
@@ -16,11 +19,15 @@ pub fn facts(tunnels: &[Tunnel], now: u64, warning: Duration) -> Vec<Fact> {
         let (name, day) = (&tunnel.name, day(tunnel.until));
         if tunnel.until <= now {
             let text = format!("a certificate of the tunnel ended on {day}");
-            Fact::new("cert-expiry", name, text).with_severity("major")
+            Fact::new("cert-expiry", name, text).with_severity("critical")
         } else {
             let days = (tunnel.until - now) / DAY;
             let text = format!("a certificate of the tunnel ends on {day}, in {days} days");
-            Fact::new("cert-expiry", name, text)
+            let fact = Fact::new("cert-expiry", name, text);
+            match days {
+                0..LAST_DAYS => fact.with_severity("major"),
+                _ => fact,
+            }
         }
     };
     soon.map(fact).collect()
@@ -53,12 +60,13 @@ mod tests {
             )
         };
         assert!(look(ends - 31 * DAY).is_empty());
+        assert_eq!(look(ends - 8 * DAY)[0].severity, None);
         let soon = look(ends - 3 * DAY);
         let text = "a certificate of the tunnel ends on 2024-10-04, in 3 days";
         assert_eq!((soon.len(), soon[0].text.as_str()), (1, text));
-        assert_eq!(soon[0].severity, None);
+        assert_eq!(soon[0].severity, Some("major"));
         let late = look(ends + DAY);
-        assert_eq!(late[0].severity, Some("major"));
+        assert_eq!(late[0].severity, Some("critical"));
         assert_eq!(
             late[0].text,
             "a certificate of the tunnel ended on 2024-10-04"
