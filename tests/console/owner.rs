@@ -241,3 +241,26 @@ fn a_refused_configuration_tells_every_problem_and_a_wrong_number_is_told() {
     let said = talk.ask("config.put", &json!({"toml": other, "confirm": 600}));
     assert_eq!(said["ok"]["back_in_secs"], 600, "{said}");
 }
+
+#[test]
+fn one_peer_the_calls_of_a_number_and_the_text_of_a_revision_are_shown() {
+    let node = Node::start("one", 107);
+    let said = node.answer("show trunks itsp-a");
+    assert!(said.contains("itsp-a"), "{said}");
+    assert!(!node.answer("show trunks itsp-z").contains("itsp-a"));
+    assert!(node.answer("show mediation med-1").contains("med-1"));
+    assert_eq!(
+        node.answer("show calls number +49691234567 | json").trim(),
+        "[]"
+    );
+    assert!(
+        node.answer("show rollback 1")
+            .contains("max-simultaneous-calls = 3")
+    );
+    assert!(
+        node.answer("show rollback 1 | set")
+            .contains("set trunk itsp-a ")
+    );
+    let output = node.asks("show rollback 99");
+    assert_eq!(output.status.code(), Some(1));
+}

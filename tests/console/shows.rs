@@ -22,6 +22,9 @@ fn argument<'a>(name: &str, call: &'a str) -> &'a str {
         ("call", call),
         ("number", "+49691234567"),
         ("trunk", "itsp-a"),
+        ("mediation", "med-1"),
+        ("name", "one"),
+        ("secret", "sip/itsp-a"),
         ("tunnel", "itsp-a"),
         ("peer", "med-1"),
         ("count", "7"),
@@ -124,24 +127,15 @@ fn every_show_of_a_candidate_fits_eighty_columns_in_ascii() {
 fn what_has_nothing_behind_it_says_so_by_code() {
     let node = Node::start("nothing-behind", 16);
     for row in ROWS.iter().filter(|row| matches!(row.act, Act::Later)) {
-        let line = row
-            .syntax
-            .split(['[', '('])
-            .next()
-            .unwrap_or_default()
-            .trim();
-        let line = if row.syntax.contains('(') {
-            continue;
-        } else {
-            line
-        };
-        let output = node.asks(line);
-        assert_eq!(output.status.code(), Some(1), "{line}");
-        let why = String::from_utf8(output.stderr).unwrap();
-        assert!(
-            why.starts_with("SBC-3009: nothing is behind "),
-            "{line}: {why}"
-        );
+        for line in commands(row.syntax, "1") {
+            let output = node.asks(&line);
+            assert_eq!(output.status.code(), Some(1), "{line}");
+            let why = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                why.starts_with("SBC-3009: nothing is behind "),
+                "{line}: {why}"
+            );
+        }
     }
 }
 

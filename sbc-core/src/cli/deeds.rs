@@ -54,6 +54,8 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Configure => configure::begin(session, flag(words, "exclusive"), flag(words, "safe"))
             .map(|()| String::new()),
         Here::ShowLive => show_live(session, words, pipes),
+        Here::ShowRevision => revision(session, number(words, "revision").unwrap_or(0))
+            .and_then(|document| spelt(&document, pipes)),
         Here::Image => firmware::list(json_wanted(pipes)),
         Here::ImageChange if flag(words, "verify") => firmware::verify(session),
         Here::ImageChange if flag(words, "rollback") => firmware::rollback(session),

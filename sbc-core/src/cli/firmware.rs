@@ -101,8 +101,13 @@ pub fn rollback(session: &mut Session) -> Result<String, String> {
     Ok(super::clean(&line) + "\n")
 }
 
-/// Erases everything but the firmware.
+/// Erases everything but the firmware. The last hash of the audit log, which goes with
+/// it, is said before: whoever keeps it can tell a copy that was altered.
 pub fn reset(session: &mut Session, serial: &str) -> Result<String, String> {
+    let audit = session.client.ask("audit.verify", &Value::Null);
+    let audit = audit.map_err(|why| why.to_string())?;
+    let head = super::clean(text(&audit, "head"));
+    println!("the audit log that goes ends with\n{head}");
     noted(session, "factory.reset", &json!({ "serial": serial }))?;
     Ok("the machine restarts and forgets everything but its firmware\n".to_owned())
 }

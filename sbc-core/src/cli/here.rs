@@ -4,6 +4,7 @@
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Here {
     ShowLive,
+    ShowRevision,
     Monitor(&'static str),
     MonitorLog,
     Dashboard,

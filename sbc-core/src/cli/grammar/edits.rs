@@ -5,7 +5,7 @@ use super::super::here::Here;
 use super::Mode::Configuration;
 use super::Role::Admin;
 use super::forms::row;
-use super::{Act, Row, table};
+use super::{Act, Row, absent, table};
 
 const fn edit(syntax: &'static str, here: Here, help: &'static str) -> Row {
     row(Configuration, Admin, syntax, Act::Here(here), "", help)
@@ -117,7 +117,10 @@ const EDITS: &[Row] = &[
     edit("exit", Here::Leave, "leave the table or the configuration"),
 ];
 
-const COUNT: usize = table::ROWS.len() + EDITS.len();
+/// Behind `>`, with and without something behind it, and behind `#`.
+const PARTS: [&[Row]; 3] = [table::ROWS, absent::ROWS, EDITS];
+
+const COUNT: usize = table::ROWS.len() + absent::ROWS.len() + EDITS.len();
 
 /// The tree.
 pub const ROWS: &[Row] = &joined();
@@ -128,14 +131,14 @@ pub const ROWS: &[Row] = &joined();
 )]
 const fn joined() -> [Row; COUNT] {
     let mut all = [EDITS[0]; COUNT];
-    let mut at = 0;
-    while at < COUNT {
-        all[at] = if at < table::ROWS.len() {
-            table::ROWS[at]
-        } else {
-            EDITS[at - table::ROWS.len()]
-        };
-        at += 1;
+    let (mut at, mut part) = (0, 0);
+    while part < PARTS.len() {
+        let mut row = 0;
+        while row < PARTS[part].len() {
+            all[at] = PARTS[part][row];
+            (at, row) = (at + 1, row + 1);
+        }
+        part += 1;
     }
     all
 }

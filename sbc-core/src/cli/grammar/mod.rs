@@ -2,6 +2,7 @@
 //! arguments goes out, or what could stand there instead. Completion, help and
 //! the documentation are read from the same rows.
 
+mod absent;
 mod edits;
 mod forms;
 mod parse;

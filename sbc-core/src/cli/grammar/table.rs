@@ -4,7 +4,7 @@
 use super::super::here::Here;
 use super::super::network;
 use super::super::table as views;
-use super::Act::{self, Ask, Later};
+use super::Act::{self, Ask};
 use super::Mode::Operational;
 use super::Role::{Admin, Monitor, Operator};
 use super::Row;
@@ -122,7 +122,7 @@ pub(super) const ROWS: &[Row] = &[
         "alarms that were raised and cleared",
     ),
     see(
-        "show calls [trunk TRUNK]",
+        "show calls [trunk TRUNK|number NUMBER]",
         Ask("calls.list", views::calls),
         CALLS,
         "calls that are up",
@@ -182,13 +182,13 @@ pub(super) const ROWS: &[Row] = &[
         "the messages as a capture file, in base64",
     ),
     see(
-        "show trunks",
+        "show trunks [TRUNK]",
         Ask("peers.list", views::trunks),
         PEERS,
         "providers: state, calls, OPTIONS",
     ),
     see(
-        "show mediation",
+        "show mediation [MEDIATION]",
         Ask("peers.list", views::mediation),
         PEERS,
         "Mediation Servers: state, calls, OPTIONS",
@@ -200,19 +200,11 @@ pub(super) const ROWS: &[Row] = &[
         "where a call to a number would go",
     ),
     see(
-        "show numbers test",
-        Later,
-        "",
-        "what the number rules make of a number",
-    ),
-    see(
         "show interfaces",
         Ask("interfaces.list", network::interfaces),
         INTERFACES,
         "ports, VLANs, tunnels, and what the kernel counted",
     ),
-    see("show arp", Later, "", "neighbours"),
-    see("show ip-routes", Later, "", "routes of each zone"),
     see(
         "show tunnels [TUNNEL]",
         Ask("tunnels.list", network::tunnels),
@@ -249,7 +241,6 @@ pub(super) const ROWS: &[Row] = &[
         "[{name:s target:s transport:s state:s since_secs:n sent:n waiting:n cut:n why:s}]",
         "collectors of the log, what they got and what waits",
     ),
-    see("show stats (sip|rtp)", Later, "", "counters over time"),
     see(
         "show cdr [last COUNT]",
         Ask("history.records", views::raw),
@@ -269,10 +260,16 @@ pub(super) const ROWS: &[Row] = &[
         "the live configuration",
     ),
     run(
-        "show rollback [REVISION]",
+        "show rollback",
         Ask("config.revisions", views::revisions),
         REVISIONS,
         "the revisions that are kept",
+    ),
+    run(
+        "show rollback REVISION",
+        Act::Here(Here::ShowRevision),
+        "",
+        "the text of a revision; 'compare REVISION' behind 'configure' says what differs",
     ),
     see(
         "show certificates",
@@ -310,12 +307,6 @@ pub(super) const ROWS: &[Row] = &[
         "",
         "the whole node on one screen, until Ctrl-C",
     ),
-    see(
-        "monitor interfaces",
-        Later,
-        "",
-        "interfaces, again and again",
-    ),
     run(
         "ping HOST [count COUNT]",
         Act::Here(Here::Ping),
@@ -333,18 +324,6 @@ pub(super) const ROWS: &[Row] = &[
         Ask("peers.ask", views::facts),
         "{peer:s answered:b options_ms:n? state:s}",
         "ask a peer for its options, and wait for the answer",
-    ),
-    run(
-        "test call from MEDIATION to NUMBER",
-        Later,
-        "",
-        "place a call without a caller",
-    ),
-    run(
-        "test tunnel TUNNEL",
-        Later,
-        "",
-        "what a tunnel needs of the firewalls on its way",
     ),
     run(
         "test config",

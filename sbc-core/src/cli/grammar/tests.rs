@@ -26,7 +26,10 @@ fn words_may_be_shortened_while_they_are_the_only_ones() {
     assert!(wrong("s").contains("could be set, show"));
     assert!(wrong("sh c").contains("call, calls"));
     // A whole word is never ambiguous with a longer one.
-    assert_eq!(meant("show calls").row.syntax, "show calls [trunk TRUNK]");
+    assert_eq!(
+        meant("show calls").row.syntax,
+        "show calls [trunk TRUNK|number NUMBER]"
+    );
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn asked(desk: &Rc<Desk>, operation: &str, arguments: &str) -> String {
         "calls.list" => Ok(json!(calls(desk, &arguments))),
         "calls.show" => show(desk, &arguments),
         "calls.clear" => clear(desk, &arguments),
-        "peers.list" => Ok(json!(desk.look(sbc_call::Engine::peers))),
+        "peers.list" => Ok(json!(peers(desk, &arguments))),
         "peers.ask" => ask(desk, &arguments),
         "peers.drain" => drain(desk, &arguments),
         "debug.set" => debug(desk, &arguments),
@@ -94,7 +94,25 @@ fn calls(desk: &Rc<Desk>, arguments: &Value) -> Vec<sbc_call::view::Call> {
             _ => call.peer_b == trunk,
         });
     }
+    // Whole numbers are compared; what is shown hides them.
+    if let Some(number) = arguments.get("number").and_then(Value::as_str) {
+        calls.retain(|call| {
+            let ends = desk.look(|engine| engine.ends(call.call));
+            ends.is_some_and(|ends| ends.caller == number || ends.called == number)
+        });
+    }
     calls
+}
+
+/// Returns all peers, or the one that is asked for.
+fn peers(desk: &Rc<Desk>, arguments: &Value) -> Vec<sbc_call::view::Peer> {
+    let mut peers = desk.look(sbc_call::Engine::peers);
+    for kind in ["trunk", "mediation"] {
+        if let Some(name) = arguments.get(kind).and_then(Value::as_str) {
+            peers.retain(|peer| peer.kind == kind && peer.name == name);
+        }
+    }
+    peers
 }
 
 fn key_of(arguments: &Value) -> Result<u32, (&'static str, String)> {
