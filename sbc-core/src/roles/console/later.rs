@@ -105,9 +105,7 @@ pub async fn keep(room: &Rc<Room>, until: Until, text: String, order: ConfigOrde
         let why = format!("a commit waits until {earlier} UTC");
         return Err(no("SBC-3011", why));
     }
-    if sbc_config::check(&text).node.is_none() {
-        return Err(no("SBC-3012", "it makes no sense"));
-    }
+    crate::roles::init::checked(&text).map_err(|(code, why)| no(code, why))?;
     let drained = match until.drain {
         true => Some(to_drain(room, &text).await?),
         false => None,
@@ -257,6 +255,10 @@ pub async fn look(room: &Rc<Room>) {
         Ok(answer) => {
             let revision = answer.get("revision").and_then(Value::as_u64);
             let revision = revision.unwrap_or(0);
+            let diff = answer.get("diff").and_then(Value::as_str);
+            let diff = diff.unwrap_or_default().replace('\n', " ");
+            // What it changed is for the audit log alone.
+            room.note("node", "-", &format!("revision {revision} waited: {diff}"));
             format!("the commit that waited is live: revision {revision}")
         }
         Err((code, why)) => format!("the commit that waited is refused: {code}: {why}"),

@@ -14,6 +14,8 @@ mod revisions;
 pub mod vault;
 pub mod whole;
 
+pub use configuration::checked;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
