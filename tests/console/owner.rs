@@ -264,3 +264,25 @@ fn one_peer_the_calls_of_a_number_and_the_text_of_a_revision_are_shown() {
     let output = node.asks("show rollback 99");
     assert_eq!(output.status.code(), Some(1));
 }
+
+#[test]
+fn a_secret_that_is_named_and_not_kept_is_told_at_the_commit() {
+    let node = Node::start("unkept", 108);
+    let lines = "configure
+set interface outside zone internet
+set interface outside device o0
+set interface outside address 203.0.113.10/29
+set tunnel far underlay outside
+set tunnel far remote 203.0.113.12
+set tunnel far address 198.51.100.1/30
+set tunnel far auth psk secret vpn/far
+commit
+";
+    let said = node.follows(lines);
+    assert!(said.contains("is live"), "{said}");
+    assert!(said.contains("SBC-0601") && said.contains("vpn/far"), "{said}");
+    let word = json!({"secret": "vpn/far", "value": "a word of more than twenty letters"});
+    assert!(Talk::open(&node).ask("secrets.set", &word)["ok"].is_object());
+    let said = node.follows("configure\nset trunk itsp-a max-simultaneous-calls 5\ncommit\n");
+    assert!(said.contains("is live") && !said.contains("SBC-0601"), "{said}");
+}

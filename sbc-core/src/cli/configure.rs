@@ -2,8 +2,11 @@
 //! node. It is private to the login; what others made live meanwhile is joined
 //! at the commit, unless both changed the same.
 
+use std::collections::BTreeMap;
+
+use sbc_config::codes::SECRET_MISSING;
 use sbc_config::edit::{Class, Document, changes, class, compared, merge, peers_on};
-use sbc_config::{Severity, check};
+use sbc_config::{Problem, Severity, check, check_with};
 use serde_json::{Value, json};
 
 use super::ask::Unanswered;
@@ -366,9 +369,35 @@ pub fn commit(session: &mut Session, wish: &Wish) -> Result<String, String> {
             Err(Unanswered::Refused { code, .. }) if code == "SBC-3013" => continue,
             other => other.map_err(|why| why.to_string())?,
         };
+        let text = text + &missing_secrets(session, &joined);
         return Ok(text + &live_now(session, &answer, joined, now.document));
     }
     Err("SBC-3013: others commit all the time; try again".to_owned())
+}
+
+/// Returns a warning for each secret that is named and that the node does not keep yet:
+/// it may come after the commit, and what needs it waits for it.
+fn missing_secrets(session: &mut Session, document: &Document) -> String {
+    // Whoever may not see names commits nothing either.
+    let Ok(all) = session.client.ask("secrets.list", &Value::Null) else {
+        return String::new();
+    };
+    let rows = all.as_array().into_iter().flatten();
+    let kept = rows.filter_map(|row| {
+        let octets = usize::try_from(row.get("octets")?.as_u64()?).ok()?;
+        Some((row.get("name")?.as_str()?.to_owned(), octets))
+    });
+    let kept: BTreeMap<String, usize> = kept.collect();
+    let found = check_with(&document.to_toml(), Some(&kept)).problems;
+    let missing = found.iter().filter(|one| one.code == SECRET_MISSING);
+    let say = |one: &Problem| {
+        let message = super::clean(&one.message);
+        format!(
+            "warning[{}]: {message}; 'request secret set' keeps it\n",
+            one.code
+        )
+    };
+    wrapped(&missing.map(say).collect::<String>())
 }
 
 /// Hands over a text in parts that fit into a line.
