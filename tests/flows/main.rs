@@ -9,6 +9,7 @@
 )]
 
 mod calls;
+mod copies;
 mod crossing;
 mod diagnosis;
 mod early;

@@ -368,14 +368,9 @@ impl Leg {
 
     fn acknowledge(&mut self, desk: &mut Desk, owner: Owner, cseq: u32, tag: &str) {
         let ack = self.ack(desk, owner, cseq, None);
-        let reliable = self.local.transport != sbc_sip::transaction::destination::Transport::Udp;
         if let Opening::Ours(calling) = &mut self.opening {
             calling.acks.sent(tag, ack);
             calling.answered = true;
-        }
-        if reliable {
-            // Nothing is repeated on a connection, so nothing is to be kept.
-            self.opening = Opening::Over;
         }
     }
 

@@ -4,7 +4,6 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use bytes::Bytes;
 use sbc_media::sdp::{Choice, RemoteOffer, Wish};
 use sbc_sip::dialog::{exchange, life};
 use sbc_sip::message::session::MinSe;
@@ -15,7 +14,7 @@ use super::{Call, Crossing, Phase};
 use crate::Side;
 use crate::engine::{Desk, Owner, description};
 use crate::leg::media::Asks;
-use crate::leg::{Asked, Errand, Leg, Opening, Sent2xx};
+use crate::leg::{Asked, Asking, Errand, Leg, Opening, Sent2xx};
 use crate::story::{ReleasedBy, Why};
 
 impl Call {
@@ -235,7 +234,7 @@ impl Call {
         &mut self,
         desk: &mut Desk,
         at: usize,
-        cseq: u32,
+        asking: &Asking,
         answer: &Response<'_>,
     ) {
         let code = answer.status.code();
@@ -246,8 +245,7 @@ impl Call {
         };
         leg.close(exchange::Event::Done, false);
         if answer.status.is_success() {
-            let ack = leg.ack(desk, owner, cseq, None);
-            leg.last_ack = Some((cseq, ack));
+            leg.acknowledge_change(desk, owner, asking);
             leg.refreshed(desk, answer);
             let policy = desk.media_of(leg.peer);
             let body = description(answer.frame);
@@ -364,7 +362,7 @@ impl Call {
         &mut self,
         desk: &mut Desk,
         at: usize,
-        cseq: u32,
+        asking: &Asking,
         answer: &Response<'_>,
     ) {
         let side = if at == 0 { Side::A } else { Side::B };
@@ -380,8 +378,7 @@ impl Call {
         leg.half.waiting = false;
         if answer.status.is_success() {
             if is_invite {
-                let ack = leg.ack(desk, owner, cseq, None);
-                leg.last_ack = Some((cseq, ack));
+                leg.acknowledge_change(desk, owner, asking);
             }
             leg.refreshed(desk, answer);
             if let (Some(body), Some(policy)) = (description(answer.frame), desk.media_of(leg.peer))
@@ -474,9 +471,9 @@ impl Leg {
         }
     }
 
-    /// Returns the ACK that a repeated 2xx of a re-INVITE wants again.
-    pub(super) fn ack_again(&self, cseq: u32) -> Option<Bytes> {
-        let (of, ack) = self.last_ack.as_ref()?;
-        (*of == cseq).then(|| ack.clone())
+    /// Acknowledges the 2xx to a re-INVITE of ours, and keeps the ACK.
+    fn acknowledge_change(&mut self, desk: &mut Desk, owner: Owner, asking: &Asking) {
+        let ack = self.ack(desk, owner, asking.cseq, None);
+        self.last_ack = Some((asking.branch, ack));
     }
 }

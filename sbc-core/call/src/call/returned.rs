@@ -2,7 +2,7 @@
 //! (RFC 3261 §8.1.3.1: silence is 408, a dead transport 503).
 
 use sbc_sip::dialog::life;
-use sbc_sip::message::{Method, Response, Status};
+use sbc_sip::message::{Response, Status};
 use sbc_sip::transaction::branch::Branch;
 
 use super::answer::is_opening;
@@ -16,7 +16,6 @@ impl Call {
     /// Takes the answer to the request with `branch`.
     pub fn response(&mut self, desk: &mut Desk, branch: Branch, answer: &Response<'_>) {
         let Some(at) = self.leg_of(branch) else {
-            self.copy_of_success(desk, answer);
             return;
         };
         if at == 0 || self.current == Some(at) {
@@ -34,29 +33,25 @@ impl Call {
             return;
         }
         let Some(asking) = leg.returned(branch) else {
+            self.copy_of_success(desk, at, branch);
             return;
         };
         match asking.what {
-            Errand::Change => self.change_answered(desk, at, asking.cseq, answer),
-            Errand::Refresh => self.refresh_answered(desk, at, asking.cseq, answer),
+            Errand::Change => self.change_answered(desk, at, &asking, answer),
+            Errand::Refresh => self.refresh_answered(desk, at, &asking, answer),
             Errand::Bye => self.bye_done(at),
             Errand::Aside => {}
         }
     }
 
     /// A copy of the 2xx to a re-INVITE wants its ACK again.
-    fn copy_of_success(&mut self, desk: &mut Desk, answer: &Response<'_>) {
-        if answer.cseq.method != Method::Invite || !answer.status.is_success() {
-            return;
-        }
-        let call_id = answer.call_id.0;
-        for (at, leg) in self.legs.iter().enumerate() {
-            let same = leg.dialog.as_ref().is_some_and(|d| d.call_id() == call_id);
-            if same && let Some(ack) = leg.ack_again(answer.cseq.number) {
-                let side = if at == 0 { Side::A } else { Side::B };
-                let to = desk.next_hop(leg);
-                desk.send_ack(Owner::Call(self.key, side), to, ack);
-            }
+    fn copy_of_success(&self, desk: &mut Desk, at: usize, branch: Branch) {
+        let side = if at == 0 { Side::A } else { Side::B };
+        if let Some(leg) = self.legs.get(at)
+            && let Some(ack) = leg.ack_again(branch)
+        {
+            let to = desk.next_hop(leg);
+            desk.send_ack(Owner::Call(self.key, side), to, ack.clone());
         }
     }
 

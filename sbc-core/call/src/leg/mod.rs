@@ -115,8 +115,8 @@ pub struct Leg {
     pub asked: Option<Box<Asked>>,
     /// Our 2xx until its ACK, with the transaction it belongs to.
     pub success: Option<Box<Sent2xx>>,
-    /// The CSeq and the ACK of our latest re-INVITE, for copies of its 2xx.
-    pub last_ack: Option<(u32, Bytes)>,
+    /// Our latest re-INVITE and its ACK, for copies of its 2xx.
+    pub last_ack: Option<(Branch, Bytes)>,
     /// Our own source and name in this leg's RTCP come from it.
     pub identity: u128,
     /// Port and admission were given back.
@@ -246,11 +246,21 @@ impl Leg {
         }
     }
 
-    /// Returns whether the request with this branch is ours and waits.
+    /// Returns whether the request with this branch is ours: one that waits, or the
+    /// re-INVITE whose 2xx may come once more.
     #[must_use]
     pub fn sent(&self, branch: Branch) -> bool {
         let opening = matches!(&self.opening, Opening::Ours(calling) if calling.branch == branch);
-        opening || self.asking.iter().any(|ask| ask.branch == branch)
+        let waits = self.asking.iter().any(|ask| ask.branch == branch);
+        opening || waits || self.ack_again(branch).is_some()
+    }
+
+    /// Returns the ACK that each copy of the 2xx to this re-INVITE wants again
+    /// (RFC 3261 §13.2.2.4).
+    #[must_use]
+    pub fn ack_again(&self, branch: Branch) -> Option<&Bytes> {
+        let (of, ack) = self.last_ack.as_ref()?;
+        (*of == branch).then_some(ack)
     }
 
     /// Returns whether nothing of this leg is open any more.
