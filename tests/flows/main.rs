@@ -19,3 +19,4 @@ mod many;
 mod media;
 mod persona;
 mod reliable;
+mod withdrawn;

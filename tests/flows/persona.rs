@@ -68,6 +68,8 @@ pub struct Call {
     rack: String,
     /// An early description was given.
     early: bool,
+    /// The re-INVITE of theirs that got 100 and nothing else.
+    pub pending: Option<String>,
 }
 
 /// Something that is sent again until it is answered.
@@ -87,7 +89,8 @@ pub struct Persona {
     pub node: &'static str,
     pub tcp: bool,
     pub habit: Habit,
-    /// How it answers a re-INVITE: a status, 0 for a good answer.
+    /// How it answers a re-INVITE: a status, 0 for a good answer; after 100 it waits
+    /// for a CANCEL, or for the test.
     pub changes: u16,
     /// Acknowledges reliable progress as soon as it comes.
     pub pracks: bool,
@@ -406,6 +409,9 @@ impl Persona {
             self.final_answer(now, &invited, "487 Request Terminated", "", None);
             self.calls.get_mut(id).unwrap().ended = true;
         }
+        if method == "CANCEL" {
+            self.finish_change(now, id, "487 Request Terminated");
+        }
         if method == "UPDATE" || method == "PRACK" {
             return;
         }
@@ -490,16 +496,31 @@ impl Persona {
     }
 
     fn changed(&mut self, now: Millis, text: &str, id: &str) {
-        let (changes, host) = (self.changes, self.host());
+        let changes = self.changes;
         let call = self.calls.get_mut(id).unwrap();
         call.heard.push("INVITE".into());
         let offered = session(body(text)).map(|(_, direction)| direction);
         call.session.clone_from(&offered);
+        if changes == 100 {
+            call.pending = Some(text.to_owned());
+            self.provisional(text, "100 Trying", "", None);
+            return;
+        }
         if changes != 0 {
             self.final_answer(now, text, &format!("{changes} No"), "", None);
             return;
         }
-        let direction = match offered.as_deref() {
+        self.accept_change(now, text, id);
+    }
+
+    /// Answers a re-INVITE of theirs with 200.
+    fn accept_change(&mut self, now: Millis, text: &str, id: &str) {
+        let host = self.host();
+        let call = self.calls.get_mut(id).unwrap();
+        let direction = match session(body(text))
+            .map(|(_, direction)| direction)
+            .as_deref()
+        {
             Some("sendonly") => "recvonly",
             Some("recvonly") => "sendonly",
             Some("inactive") => "inactive",
@@ -509,6 +530,18 @@ impl Persona {
         call.direction = direction.into();
         let sdp = describe(host, 50_000, call.version, direction);
         self.final_answer(now, text, "200 OK", "", Some(&sdp));
+    }
+
+    /// Answers the re-INVITE that waits, if one does: 200, or this status.
+    pub fn finish_change(&mut self, now: Millis, id: &str, status: &str) {
+        let Some(text) = self.calls.get_mut(id).and_then(|call| call.pending.take()) else {
+            return;
+        };
+        if status.starts_with('2') {
+            self.accept_change(now, &text, id);
+        } else {
+            self.final_answer(now, &text, status, "", None);
+        }
     }
 
     fn answered(&mut self, now: Millis, text: &str) {

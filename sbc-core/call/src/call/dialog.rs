@@ -133,10 +133,12 @@ impl Call {
         self.finish(desk, why, releaser(side), status);
     }
 
-    /// The caller cancelled its INVITE, and says why; the layer has answered the
-    /// CANCEL.
-    pub fn cancelled(&mut self, desk: &mut Desk, cause: Option<Cause>) {
-        if self.phase == Phase::Inviting {
+    /// The caller cancelled its INVITE, and says why, or either side its re-INVITE
+    /// (RFC 3261 §9.2); the layer has answered the CANCEL.
+    pub fn cancelled(&mut self, desk: &mut Desk, id: ServerId, cause: Option<Cause>) {
+        if self.legs.iter().any(|leg| leg.waits_for(id)) {
+            self.withdraw(desk, Status::REQUEST_TERMINATED);
+        } else if self.phase == Phase::Inviting {
             self.cause = cause;
             self.finish(
                 desk,

@@ -168,6 +168,7 @@ impl Leg {
     fn end(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
         self.half.waiting = false;
         self.end_requests(desk, owner);
+        self.cancel_changes(desk);
         if let Opening::Ours(calling) = &mut self.opening
             && !calling.answered
         {

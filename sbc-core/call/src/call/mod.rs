@@ -10,6 +10,7 @@ mod offer;
 mod returned;
 mod setup;
 mod timers;
+mod withdraw;
 
 pub use setup::listener;
 

@@ -176,6 +176,7 @@ impl Call {
             is_update,
             before: Box::new(before),
         });
+        desk.requests.insert(asked.id, (self.key, side));
         if let Some(leg) = self.leg_mut(side) {
             leg.asked = Some(Box::new(asked));
         }
@@ -456,7 +457,7 @@ impl Leg {
     }
 
     /// Takes the 2xx to a request of ours that refreshes the session.
-    fn refreshed(&mut self, desk: &Desk, answer: &Response<'_>) {
+    pub(super) fn refreshed(&mut self, desk: &Desk, answer: &Response<'_>) {
         let method = answer.cseq.method;
         let contact = sbc_sip::dialog::Reply::received(answer).contact;
         if let (Some(dialog), Some(contact)) = (&mut self.dialog, contact) {
@@ -472,7 +473,7 @@ impl Leg {
     }
 
     /// Acknowledges the 2xx to a re-INVITE of ours, and keeps the ACK.
-    fn acknowledge_change(&mut self, desk: &mut Desk, owner: Owner, asking: &Asking) {
+    pub(super) fn acknowledge_change(&mut self, desk: &mut Desk, owner: Owner, asking: &Asking) {
         let ack = self.ack(desk, owner, asking.cseq, None);
         self.last_ack = Some((asking.branch, ack));
     }

@@ -2,7 +2,7 @@
 //! (RFC 3261 §8.1.3.1: silence is 408, a dead transport 503).
 
 use sbc_sip::dialog::life;
-use sbc_sip::message::{Response, Status};
+use sbc_sip::message::{Method, Response, Status};
 use sbc_sip::transaction::branch::Branch;
 
 use super::answer::is_opening;
@@ -30,6 +30,9 @@ impl Call {
             return;
         }
         if answer.status.is_provisional() {
+            if answer.cseq.method == Method::Invite {
+                leg.change_heard(desk.now, branch);
+            }
             return;
         }
         let Some(asking) = leg.returned(branch) else {
@@ -38,6 +41,7 @@ impl Call {
         };
         match asking.what {
             Errand::Change => self.change_answered(desk, at, &asking, answer),
+            Errand::Withdrawn => self.withdrawn_answered(desk, at, &asking, answer),
             Errand::Refresh => self.refresh_answered(desk, at, &asking, answer),
             Errand::Bye => self.bye_done(at),
             Errand::Aside => {}
@@ -80,13 +84,14 @@ impl Call {
         let side = if at == 0 { Side::A } else { Side::B };
         if let Some(leg) = self.legs.get_mut(at) {
             leg.close(sbc_sip::dialog::exchange::Event::Done, false);
-            if matches!(asking.what, Errand::Change | Errand::Refresh) {
+            if asking.what.is_change() {
                 leg.half.waiting = false;
             }
         }
         match asking.what {
             Errand::Bye => self.bye_done(at),
-            Errand::Aside => {}
+            // A dialog that answered nothing but a cancelled change is not lost yet.
+            Errand::Aside | Errand::Withdrawn => {}
             Errand::Change => {
                 self.crossed(desk, Err(status.code()));
                 self.lost_dialog(desk, side);

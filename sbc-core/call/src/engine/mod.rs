@@ -249,7 +249,7 @@ impl Engine {
                 Output::Cancelled(id) => {
                     if let Some(&(key, _)) = self.desk.requests.get(&id) {
                         let cause = hand.and_then(|hand| Cause::read(hand.frame));
-                        self.with_call(key, |call, desk| call.cancelled(desk, cause));
+                        self.with_call(key, |call, desk| call.cancelled(desk, id, cause));
                     }
                 }
                 Output::TimedOut(Transaction::Client(branch)) => {

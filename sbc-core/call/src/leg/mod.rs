@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use sbc_config::peer::Refresher;
 use sbc_config::{Peer, Socket};
+use sbc_sip::Instant;
 use sbc_sip::dialog::reliable::Uas;
 use sbc_sip::dialog::session_timer::{Party, Policy, SessionTimer};
 use sbc_sip::dialog::two_xx::{Acks, Success};
@@ -83,6 +84,8 @@ pub struct Asking {
     pub branch: Branch,
     pub what: Errand,
     pub cseq: u32,
+    /// An INVITE that was heard is waited for until then.
+    pub until: Option<Instant>,
 }
 
 /// What a request of ours inside a dialog is for.
@@ -90,11 +93,21 @@ pub struct Asking {
 pub enum Errand {
     /// The other side changed the session.
     Change,
+    /// A change that nobody waits for any more: if it is accepted it is undone.
+    Withdrawn,
     /// A session refresh.
     Refresh,
     Bye,
     /// PRACK, INFO: its answer changes nothing.
     Aside,
+}
+
+impl Errand {
+    /// Returns whether it is an INVITE or UPDATE of ours.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Change | Self::Withdrawn | Self::Refresh)
+    }
 }
 
 /// One side.
@@ -282,8 +295,7 @@ impl Leg {
     /// Returns whether an INVITE or UPDATE of ours is in the air.
     #[must_use]
     pub fn is_changing(&self) -> bool {
-        let changes = |ask: &Asking| matches!(ask.what, Errand::Change | Errand::Refresh);
-        self.asking.iter().any(changes)
+        self.asking.iter().any(|ask| ask.what.is_change())
     }
 
     /// Returns whether our BYE is in the air.

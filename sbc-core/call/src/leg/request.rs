@@ -108,7 +108,12 @@ impl Leg {
         let Some(bytes) = self.write(&draft, sdp, write) else {
             return false;
         };
-        self.asking.push(Asking { branch, what, cseq });
+        self.asking.push(Asking {
+            branch,
+            what,
+            cseq,
+            until: None,
+        });
         let to = desk.next_hop(self);
         desk.send(owner, branch, method, to, bytes);
         true

@@ -195,6 +195,12 @@ impl Own {
         self.said.as_ref().map(|said| write(self, said))
     }
 
+    /// Leaves one version out: the peer took a description under it that counts no
+    /// more, so the one before has to come again as a newer one (RFC 3264 §8).
+    pub const fn skip_version(&mut self) {
+        self.version += 2;
+    }
+
     pub(super) fn sections(&self) -> usize {
         self.slots.len().max(1)
     }
