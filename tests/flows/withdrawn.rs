@@ -172,3 +172,87 @@ fn a_refresh_that_hears_100_and_nothing_else_is_cancelled() {
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
+
+/// The connection of the first server is gone.
+fn cut(lab: &mut Lab) {
+    let place = lab.place("med-1") as u64;
+    let to = sbc_sip::transaction::Destination {
+        transport: sbc_sip::transaction::Transport::Tcp,
+        remote: "10.20.120.2:5068".parse().unwrap(),
+        connection: (1 << 32) + place,
+    };
+    lab.input(sbc_call::Input::Unreachable { to });
+}
+
+/// RFC 3261 §8.1.3.1: what could not be sent is 503, and no more than that.
+#[test]
+fn a_connection_that_dies_under_a_hold_refuses_the_hold_alone() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    // The server spoke last, so our requests use its connection.
+    let (id, _) = lab.last("med-1");
+    lab.request("med-1", &id, "INVITE", Some("sendrecv"));
+    lab.run(1_000);
+    lab.wires.insert("med-1", Wire::Hole);
+    lab.request("itsp", &call, "INVITE", Some("sendonly"));
+    lab.run(1_000);
+    cut(&mut lab);
+    lab.wires.remove("med-1");
+    lab.run(1_000);
+    assert!(text(&lab.heard("itsp", &call)).ends_with("503"));
+    assert!(open(&lab) && !lab.of("med-1").calls[&id].ended);
+    lab.request("itsp", &call, "INVITE", Some("sendonly"));
+    lab.run(1_000);
+    assert!(text(&lab.heard("itsp", &call)).ends_with("200"));
+    lab.request("itsp", &call, "BYE", None);
+    lab.assert_nothing_left();
+}
+
+/// RFC 3261 §12.2.1.2: no answer at all ends the dialog, and the other end is told as
+/// soon as it can be.
+#[test]
+fn a_hold_that_nothing_answers_ends_the_call_with_a_bye_to_both() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    let (id, _) = lab.last("med-1");
+    lab.wires.insert("med-1", Wire::Hole);
+    lab.request("itsp", &call, "INVITE", Some("sendonly"));
+    lab.run(31_900);
+    lab.wires.remove("med-1");
+    lab.run(1_000);
+    assert!(text(&lab.heard("itsp", &call)).ends_with("408 BYE"));
+    assert!(text(&lab.heard("med-1", &id)).ends_with("BYE"));
+    lab.assert_nothing_left();
+}
+
+/// RFC 3261 §18.4, §15.1.1: a BYE whose connection died goes once more by a new one.
+#[test]
+fn a_bye_whose_connection_dies_goes_once_more() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    let (id, _) = lab.last("med-1");
+    lab.request("med-1", &id, "INVITE", Some("sendrecv"));
+    lab.run(1_000);
+    lab.wires.insert("med-1", Wire::Hole);
+    lab.request("itsp", &call, "BYE", None);
+    lab.run(1_000);
+    lab.wires.remove("med-1");
+    cut(&mut lab);
+    lab.run(1_000);
+    assert!(text(&lab.heard("med-1", &id)).ends_with("BYE"));
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_bye_that_nobody_takes_is_not_tried_for_ever() {
+    let mut lab = Lab::new();
+    let call = lab.call("itsp", DID);
+    lab.run(1_000);
+    lab.wires.insert("med-1", Wire::Refused);
+    lab.request("itsp", &call, "BYE", None);
+    lab.run(2_000);
+    lab.assert_nothing_left();
+}

@@ -43,7 +43,7 @@ impl Call {
             Errand::Change => self.change_answered(desk, at, &asking, answer),
             Errand::Withdrawn => self.withdrawn_answered(desk, at, &asking, answer),
             Errand::Refresh => self.refresh_answered(desk, at, &asking, answer),
-            Errand::Bye => self.bye_done(at),
+            Errand::Bye | Errand::LastBye => self.bye_done(at),
             Errand::Aside => {}
         }
     }
@@ -82,19 +82,25 @@ impl Call {
 
     fn errand_lost(&mut self, desk: &mut Desk, at: usize, asking: &Asking, status: Status) {
         let side = if at == 0 { Side::A } else { Side::B };
-        if let Some(leg) = self.legs.get_mut(at) {
+        let owner = Owner::Call(self.key, side);
+        let Some(leg) = self.legs.get_mut(at) else {
+            return;
+        };
+        if asking.what.is_change() {
             leg.close(sbc_sip::dialog::exchange::Event::Done, false);
-            if asking.what.is_change() {
-                leg.half.waiting = false;
-            }
+            leg.half.waiting = false;
         }
+        let unsent = status != Status::REQUEST_TIMEOUT;
         match asking.what {
-            Errand::Bye => self.bye_done(at),
+            Errand::Bye if unsent && leg.bye_again(desk, owner) => {}
+            Errand::Bye | Errand::LastBye => self.bye_done(at),
             // A dialog that answered nothing but a cancelled change is not lost yet.
             Errand::Aside | Errand::Withdrawn => {}
+            // A 503 is of the request alone (RFC 3261 §8.1.3.1).
+            Errand::Change if unsent => self.crossed(desk, Err(status.code())),
             Errand::Change => {
                 self.crossed(desk, Err(status.code()));
-                self.lost_dialog(desk, side);
+                self.unanswered(desk, at);
             }
             Errand::Refresh => {
                 let leg = self.legs.get_mut(at);
@@ -104,6 +110,18 @@ impl Call {
                 self.timer_due(desk, side, due);
             }
         }
+    }
+
+    /// Nothing at all answered a request of ours inside the dialog of leg `at`, which
+    /// ends with a BYE (RFC 3261 §12.2.1.2): by another connection, since this one may
+    /// be dead.
+    fn unanswered(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Some(way) = desk.way_back(leg)
+        {
+            leg.to = way;
+        }
+        self.finish(desk, Why::TransportLost, ReleasedBy::Node, Status::OK);
     }
 
     /// Our BYE is answered, whatever the answer: the dialog is over.

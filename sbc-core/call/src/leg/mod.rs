@@ -98,6 +98,8 @@ pub enum Errand {
     /// A session refresh.
     Refresh,
     Bye,
+    /// The BYE once more, since it could not be sent.
+    LastBye,
     /// PRACK, INFO: its answer changes nothing.
     Aside,
 }
@@ -301,7 +303,8 @@ impl Leg {
     /// Returns whether our BYE is in the air.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        self.asking.iter().any(|ask| ask.what == Errand::Bye)
+        let ends = |ask: &Asking| matches!(ask.what, Errand::Bye | Errand::LastBye);
+        self.asking.iter().any(ends)
     }
 
     /// Returns the method a change of the session goes by.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use sbc_sip::dialog::Dialog;
+use sbc_sip::dialog::life::State;
 use sbc_sip::message::session::RAck;
 use sbc_sip::message::{Method, NameAddr, Param, Params, Uri, Writer};
 use sbc_sip::transaction::branch::Branch;
@@ -34,6 +35,14 @@ impl Leg {
             }
         };
         self.ask(desk, owner, Method::Bye, Errand::Bye, None, write);
+    }
+
+    /// Sends the BYE of a dialog that ends once more, by the way its peer has left.
+    /// Returns false if there is no such dialog.
+    pub fn bye_again(&mut self, desk: &mut Desk, owner: Owner) -> bool {
+        let state = self.dialog.as_ref().map(Dialog::state);
+        state == Some(State::Ending)
+            && self.ask(desk, owner, Method::Bye, Errand::LastBye, None, |_, _| {})
     }
 
     /// Acknowledges a reliable provisional response (RFC 3262 §7.2).
