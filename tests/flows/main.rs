@@ -14,6 +14,7 @@ mod crossing;
 mod diagnosis;
 mod early;
 mod failures;
+mod health;
 mod lab;
 mod many;
 mod media;

@@ -23,6 +23,7 @@ use crate::Side;
 use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner, allows_update, description};
 use crate::leg::{Leg, Opening};
+use crate::peer::health::Event;
 use crate::route::Target;
 use crate::story::{ReleasedBy, Why};
 
@@ -36,10 +37,34 @@ const REDIRECTS_MAX: u8 = 5;
 impl Call {
     /// Takes an answer to the INVITE of leg `at`.
     pub(super) fn invite_answered(&mut self, desk: &mut Desk, at: usize, answer: &Response<'_>) {
+        self.lives(desk, at);
         match answer.status.class() {
             StatusClass::Provisional => self.progress(desk, at, answer),
             StatusClass::Success => self.success(desk, at, answer),
             _ => self.failure(desk, at, answer),
+        }
+    }
+
+    /// The peer of leg `at` answered its INVITE, with whatever: it is there.
+    fn lives(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Opening::Ours(calling) = &mut leg.opening
+            && core::mem::replace(&mut calling.silent, false)
+            && let Some(peer) = desk.peers.get_mut(leg.peer)
+        {
+            peer.health.heard(desk.now);
+        }
+    }
+
+    /// The peer of leg `at` said nothing at all to its INVITE, which counts once.
+    pub(super) fn missed(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Opening::Ours(calling) = &mut leg.opening
+            && calling.silent
+            && !core::mem::replace(&mut calling.missed, true)
+            && let Some(peer) = desk.peers.get_mut(leg.peer)
+        {
+            peer.health.note(desk.now, Event::Missed);
         }
     }
 
@@ -51,7 +76,6 @@ impl Call {
         let Opening::Ours(calling) = &mut leg.opening else {
             return;
         };
-        calling.silent = false;
         let is_current = self.current == Some(at) && !calling.given_up;
         if answer.status == Status::TRYING || !is_current {
             if is_current && !calling.heard {
@@ -224,15 +248,6 @@ impl Call {
         }
         rest(desk, leg, answer);
         self.cause = Cause::read(answer.frame);
-        let Some(leg) = self.legs.get(at) else {
-            return;
-        };
-        if let Some(peer) = desk.peers.get_mut(leg.peer)
-            && code < 500
-        {
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Answered);
-        }
         self.attempt_failed(desk, code, answer.reason);
     }
 
@@ -292,6 +307,7 @@ impl Call {
 
     /// An INVITE of ours got no answer, or could not be sent.
     pub(super) fn invite_lost(&mut self, desk: &mut Desk, at: usize, why: &str) {
+        self.missed(desk, at);
         let is_current = self.current == Some(at);
         let Some(leg) = self.legs.get_mut(at) else {
             return;
@@ -300,10 +316,6 @@ impl Call {
             Opening::Ours(calling) => calling.given_up,
             _ => return,
         };
-        if let Some(peer) = desk.peers.get_mut(leg.peer) {
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Missed);
-        }
         if is_current && !given_up {
             self.attempt_failed(desk, 0, why);
         }

@@ -99,6 +99,9 @@ impl Call {
         // Most calls have two legs and never more.
         self.legs.reserve_exact(1);
         self.legs.push(leg);
+        if let Some(peer) = desk.peers.get_mut(place) {
+            peer.health.tried(desk.now);
+        }
         self.hunt.since = desk.now;
         self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));
         self.invite(desk, &peer);
@@ -182,6 +185,7 @@ impl Call {
             acks: sbc_sip::dialog::two_xx::Acks::default(),
             heard: false,
             silent: true,
+            missed: false,
             given_up: false,
             answered: false,
             earlies: Earlies::default(),
@@ -357,12 +361,10 @@ impl Call {
         let Some(leg) = self.leg(Side::B) else {
             return;
         };
-        let place = leg.peer;
         let silent = matches!(&leg.opening, Opening::Ours(calling) if calling.silent);
-        if silent && let Some(peer) = desk.peers.get_mut(place) {
+        if let Some(at) = self.current {
             // A silence is a miss, so that the next call need not wait for it.
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Missed);
+            self.missed(desk, at);
         }
         self.give_up(desk, None);
         self.attempt_failed(desk, if silent { 0 } else { 480 }, NO_ANSWER);

@@ -215,10 +215,13 @@ pub(super) fn neighbour(
     now: Instant,
     first: Instant,
 ) -> Neighbour {
+    let watched = peer.keepalive.method == KeepaliveMethod::Options;
     let watch = Watch {
+        asked: watched,
         every: peer.keepalive.every,
         down_after: peer.keepalive.down_after,
-        up_after: peer.keepalive.up_after,
+        // A call that is answered is worth more than an OPTIONS that is.
+        up_after: if watched { peer.keepalive.up_after } else { 1 },
     };
     Neighbour {
         name: peer.name.clone(),
@@ -234,7 +237,7 @@ pub(super) fn neighbour(
         attempts: 0,
         answered: 0,
         site: site(node, peer),
-        watched: peer.keepalive.method == KeepaliveMethod::Options,
+        watched,
         media: policy(peer, own),
         config: Arc::new(peer.clone()),
     }

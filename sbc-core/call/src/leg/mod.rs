@@ -71,6 +71,8 @@ pub struct Calling {
     pub heard: bool,
     /// Not even a 100 came yet.
     pub silent: bool,
+    /// Its silence was counted against the peer.
+    pub missed: bool,
     /// We gave it up: whatever comes is ended.
     pub given_up: bool,
     /// It has its 2xx; copies of it may still come.
