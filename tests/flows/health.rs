@@ -1,7 +1,7 @@
 //! Peers that calls find dead, and how they come back (RFC 3261 §8.1.3.1, §11).
 
 use crate::lab::{Lab, Wire};
-use crate::persona::Habit;
+use crate::persona::{Habit, Persona};
 
 const OUT: &str = "+4930555200";
 
@@ -106,5 +106,47 @@ fn a_carrier_that_is_still_dead_costs_one_call_in_each_pause() {
     lab.run(10_000);
     carried(&mut lab, 500);
     assert_eq!(state(&lab), "down");
+    lab.assert_nothing_left();
+}
+
+/// The first carrier has two places, and the second of them answers as well.
+fn two_places() -> Lab {
+    let one = "[\"172.20.31.1:5060/udp\"]";
+    let mut lab = Lab::instead(one, "[\"172.20.31.1:5060/udp\", \"172.20.31.3:5060/udp\"]");
+    let second = Persona::new("itsp-2", "172.20.31.3:5060", "172.20.31.2:5060", false);
+    lab.personas.push(second);
+    lab
+}
+
+/// RFC 3261 §11.
+#[test]
+fn a_carrier_whose_second_place_lives_is_up_and_is_called_there_first() {
+    let mut lab = two_places();
+    lab.wires.insert("itsp", Wire::Hole);
+    for _ in 0..60 {
+        lab.run(5_000);
+        assert_eq!(state(&lab), "up");
+    }
+    assert!(lab.of("itsp-2").options > 3);
+    carried(&mut lab, 500);
+    assert_eq!(lab.reached("itsp-2"), 1);
+    lab.wires.remove("itsp");
+    lab.run(60_000);
+    carried(&mut lab, 500);
+    assert_eq!((lab.reached("itsp"), lab.reached("itsp-2")), (1, 1));
+    lab.assert_nothing_left();
+}
+
+#[test]
+fn a_carrier_is_down_when_both_of_its_places_are_silent_and_up_with_either() {
+    let mut lab = two_places();
+    for name in ["itsp", "itsp-2"] {
+        lab.wires.insert(name, Wire::Hole);
+    }
+    lab.run(90_000);
+    assert_eq!(state(&lab), "down");
+    lab.wires.remove("itsp-2");
+    lab.run(60_000);
+    assert_eq!(state(&lab), "up");
     lab.assert_nothing_left();
 }

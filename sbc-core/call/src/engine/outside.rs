@@ -238,11 +238,13 @@ impl Engine {
             return;
         };
         let branch = self.desk.branch(0);
-        if let Some(known) = self.desk.peers.get_mut(place) {
-            known.asked = Some((branch, now));
-            known.health.sent(now);
-        }
-        let Some((to, local)) = self.way_to(&peer) else {
+        let Some(known) = self.desk.peers.get_mut(place) else {
+            return;
+        };
+        known.asked = Some((branch, now));
+        known.health.sent(now);
+        let asks = known.asks;
+        let Some((to, local)) = self.way_to(&peer, asks) else {
             return;
         };
         let (call_id, tag) = (self.desk.random.call_id(), self.desk.random.tag());
@@ -275,8 +277,8 @@ impl Engine {
             .send(Owner::Options(place), branch, Method::Options, to, bytes);
     }
 
-    fn way_to(&self, peer: &Peer) -> Option<(Destination, Local)> {
-        let target = *peer.targets.first()?;
+    fn way_to(&self, peer: &Peer, asks: usize) -> Option<(Destination, Local)> {
+        let target = *peer.targets.get(asks)?;
         let (connection, at) = crate::call::listener(&self.desk, peer, target)?;
         let transport = match at.transport {
             sbc_config::Transport::Udp => Transport::Udp,
@@ -311,6 +313,9 @@ impl Engine {
             Event::Answered
         };
         peer.health.note(now, event);
+        if event == Event::Answered {
+            peer.target_asked(true);
+        }
     }
 
     pub(super) fn options_lost(&mut self, place: usize) {
@@ -318,6 +323,7 @@ impl Engine {
         if let Some(peer) = self.desk.peers.get_mut(place) {
             peer.asked = None;
             peer.round_trip = None;
+            peer.target_asked(false);
             peer.health.note(now, Event::Missed);
         }
     }
