@@ -237,12 +237,16 @@ fn a_bye_whose_connection_dies_goes_once_more() {
     lab.request("med-1", &id, "INVITE", Some("sendrecv"));
     lab.run(1_000);
     lab.wires.insert("med-1", Wire::Hole);
-    lab.request("itsp", &call, "BYE", None);
+    let (now, reason) = (lab.now, "Reason: Q.850;cause=38\r\n");
+    lab.of("itsp").request(now, &call, "BYE", reason, None);
+    lab.collect();
     lab.run(1_000);
     lab.wires.remove("med-1");
     cut(&mut lab);
     lab.run(1_000);
     assert!(text(&lab.heard("med-1", &id)).ends_with("BYE"));
+    let bye = lab.message("med-1", "BYE");
+    assert_eq!(header(&bye, "Reason"), "Q.850;cause=38");
     lab.assert_nothing_left();
 }
 

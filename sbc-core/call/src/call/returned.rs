@@ -82,7 +82,7 @@ impl Call {
 
     fn errand_lost(&mut self, desk: &mut Desk, at: usize, asking: &Asking, status: Status) {
         let side = if at == 0 { Side::A } else { Side::B };
-        let owner = Owner::Call(self.key, side);
+        let (owner, cause) = (Owner::Call(self.key, side), self.last_cause());
         let Some(leg) = self.legs.get_mut(at) else {
             return;
         };
@@ -92,7 +92,7 @@ impl Call {
         }
         let unsent = status != Status::REQUEST_TIMEOUT;
         match asking.what {
-            Errand::Bye if unsent && leg.bye_again(desk, owner) => {}
+            Errand::Bye if unsent && leg.bye_again(desk, owner, cause) => {}
             Errand::Bye | Errand::LastBye => self.bye_done(at),
             // A dialog that answered nothing but a cancelled change is not lost yet.
             Errand::Aside | Errand::Withdrawn => {}
