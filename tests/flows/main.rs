@@ -8,6 +8,7 @@
     reason = "a test says what it means"
 )]
 
+mod admission;
 mod calls;
 mod crossing;
 mod diagnosis;

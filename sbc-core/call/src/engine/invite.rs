@@ -228,10 +228,6 @@ impl Invitation<'_> {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
         }
-        if !emergency && !desk.setup_allowed() {
-            desk.counters.node_full += 1;
-            return Err(Declined::NodeFull);
-        }
         if desk.peers.closed() && !emergency {
             return Err(Declined::Closed);
         }
@@ -241,7 +237,16 @@ impl Invitation<'_> {
         }
         desk.peers
             .admit(self.place, emergency)
-            .map_err(Declined::Full)
+            .map_err(Declined::Full)?;
+        // What its peer's limit turns away takes nothing from the other peers.
+        if !emergency && !desk.setup_allowed() {
+            desk.counters.node_full += 1;
+            if let Some(peer) = desk.peers.get_mut(self.place) {
+                peer.load.undo();
+            }
+            return Err(Declined::NodeFull);
+        }
+        Ok(())
     }
 
     fn release(&self, desk: &mut Desk, emergency: bool) {
