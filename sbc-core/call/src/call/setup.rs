@@ -147,7 +147,7 @@ impl Call {
         if self.emergency {
             self.reachable(desk, peer, &mut told);
         }
-        let user = peer.numbers.outward(&self.number);
+        let user = self.called_at(peer);
         self.from_sent = told.from.clone().unwrap_or_default();
         self.to_sent.clone_from(&user);
         let hops = self.hops.saturating_sub(1);
@@ -193,6 +193,16 @@ impl Call {
         }
         if let Some(bytes) = bytes {
             desk.send(Owner::Call(key, Side::B), branch, Method::Invite, to, bytes);
+        }
+    }
+
+    /// Returns the called number as `peer` wants it. What is dialled for help is the same
+    /// everywhere, and no rule is to make another number of it.
+    fn called_at(&self, peer: &Peer) -> String {
+        if self.emergency {
+            self.number.clone()
+        } else {
+            peer.numbers.outward(&self.number)
         }
     }
 

@@ -175,19 +175,11 @@ impl Invitation<'_> {
             });
         }
         let raw = parties::number(&self.request.uri).ok_or(Declined::Number)?;
-        let number = self.peer.numbers.inward(&raw);
-        let known = &desk.node.emergency;
-        let bare = raw.trim_start_matches('+');
-        // Only the company's side dials for help; a provider delivers calls.
-        let emergency = !self.peer.name.is_trunk()
-            && (known.is_emergency(&raw)
-                || known.is_emergency(bare)
-                || known.is_emergency(&number));
-        let number = if emergency { bare.to_string() } else { number };
+        let help = parties::help(&desk.node.emergency, self.peer, &raw);
         Ok(Dialled {
+            emergency: help.is_some(),
+            number: help.unwrap_or_else(|| self.peer.numbers.inward(&raw)),
             raw,
-            number,
-            emergency,
         })
     }
 
