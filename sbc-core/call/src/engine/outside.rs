@@ -8,8 +8,6 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use sbc_config::Peer;
 use sbc_config::peer::{Drain, Early183};
-use sbc_sip::message::tokens::{Allow, Tokens, Unsupported};
-use sbc_sip::message::validate::abilities::{Abilities, Unable};
 use sbc_sip::message::{
     Accept, ContentType, Field, Host, Method, NameAddr, Param, Params, Request, Response, SipUri,
     Status, Uri, Via, Writer, each, list,
@@ -25,31 +23,10 @@ use super::{Engine, Hand, Owner};
 use crate::call::Call;
 use crate::call::caller::{Refused, refuse};
 use crate::door::{Step, Transmit};
-use crate::leg::Asked;
 use crate::leg::compose::{self, Head, Local};
 use crate::leg::session::Session;
+use crate::leg::{Asked, abilities};
 use crate::peer::health::Event;
-
-const METHODS: &[Method<'static>] = &[
-    Method::Invite,
-    Method::Ack,
-    Method::Bye,
-    Method::Cancel,
-    Method::Options,
-    Method::Prack,
-    Method::Update,
-];
-
-const BODIES: &[ContentType<'static>] = &[ContentType::SDP, ContentType::new("multipart", "mixed")];
-
-/// What a peer may ask of this node.
-const ABILITIES: Abilities<'static> = Abilities {
-    methods: METHODS,
-    passed_on: &[Method::Invite],
-    schemes: &["sip", "tel", "urn"],
-    extensions: &["timer", "100rel"],
-    bodies: BODIES,
-};
 
 impl Engine {
     /// Takes a request that belongs to no call.
@@ -63,8 +40,9 @@ impl Engine {
         };
         let tag = self.desk.layer.tag(id);
         let tag = tag.as_str();
-        if let Err(unable) = ABILITIES.check(request) {
-            self.unable(&asked, tag, &unable);
+        if let Err(unable) = abilities::check(request) {
+            let (status, bytes) = asked.unable(tag, &unable);
+            self.desk.respond(None, id, status, bytes);
             return;
         }
         if request.to.tag().is_some() {
@@ -85,25 +63,6 @@ impl Engine {
 
     fn plain(&mut self, asked: &Asked, tag: Option<&str>, status: Status) {
         let bytes = asked.answer(status, tag, None, |_| {});
-        self.desk.respond(None, asked.id, status, bytes);
-    }
-
-    /// Says what we cannot do, with the header that says what we can.
-    fn unable(&mut self, asked: &Asked, tag: &str, unable: &Unable<'_, '_>) {
-        let status = unable.status();
-        let bytes = asked.answer(status, Some(tag), None, |writer| match unable {
-            Unable::Method { .. } => {
-                writer.field(&Allow(Tokens::of(&compose::METHODS)));
-            }
-            Unable::Extension(unsupported) => {
-                let tags: Vec<&str> = unsupported.tags().collect();
-                writer.field(&Unsupported(Tokens::of(&tags)));
-            }
-            Unable::Body { .. } => {
-                writer.field(&Accept(ContentType::SDP));
-            }
-            _ => {}
-        });
         self.desk.respond(None, asked.id, status, bytes);
     }
 
