@@ -19,4 +19,5 @@ mod lab;
 mod many;
 mod media;
 mod persona;
+mod redirects;
 mod reliable;

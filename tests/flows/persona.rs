@@ -333,12 +333,15 @@ impl Persona {
         } else {
             format!("{to};tag={tag}")
         };
+        // A redirection has the Contacts of others.
+        let contact = format!("Contact: <sip:x@{}>\r\n", self.at);
+        let contact = Some(contact).filter(|_| !extra.contains("Contact: "));
         text += &format!(
-            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n{extra}{}",
+            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{}{extra}{}",
             header(request, "From"),
             header(request, "Call-ID"),
             header(request, "CSeq"),
-            self.at,
+            contact.unwrap_or_default(),
             self.answers_with
         );
         text + &ending(sdp)

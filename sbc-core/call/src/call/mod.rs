@@ -7,6 +7,7 @@ mod dialog;
 mod end;
 pub mod media;
 mod offer;
+mod redirect;
 mod returned;
 mod setup;
 mod timers;
@@ -57,6 +58,9 @@ pub struct Hunt {
     pub route: String,
     pub targets: Vec<Target>,
     pub next: usize,
+    /// The number that the target under way is called with, where a redirection named
+    /// another than was dialled.
+    pub number: Option<String>,
     pub attempts: Vec<Attempt>,
     /// When the attempt under way began.
     pub since: Instant,

@@ -100,6 +100,7 @@ impl Call {
         self.legs.reserve_exact(1);
         self.legs.push(leg);
         self.hunt.since = desk.now;
+        self.hunt.number.clone_from(&target.number);
         self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));
         self.invite(desk, &peer);
         true
@@ -196,13 +197,14 @@ impl Call {
         }
     }
 
-    /// Returns the called number as `peer` wants it. What is dialled for help is the same
+    /// Returns the number that is called at `peer`, as it wants it. What is dialled for help is the same
     /// everywhere, and no rule is to make another number of it.
     fn called_at(&self, peer: &Peer) -> String {
+        let number = self.hunt.number.as_deref().unwrap_or(&self.number);
         if self.emergency {
-            self.number.clone()
+            number.to_string()
         } else {
-            peer.numbers.outward(&self.number)
+            peer.numbers.outward(number)
         }
     }
 
