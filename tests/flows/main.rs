@@ -21,3 +21,4 @@ mod media;
 mod persona;
 mod redirects;
 mod reliable;
+mod timers;

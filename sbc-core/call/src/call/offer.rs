@@ -422,7 +422,7 @@ impl Call {
             leg.half.waiting = sdp.is_some();
         } else if let Some(timer) = &mut leg.timer {
             // Something else is under way, and may refresh as well.
-            timer.refused(desk.now, 491);
+            timer.unanswered(desk.now, 491);
         }
     }
 }
