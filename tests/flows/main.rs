@@ -14,6 +14,7 @@ mod crossing;
 mod diagnosis;
 mod early;
 mod failures;
+mod holds;
 mod inside;
 mod lab;
 mod many;

@@ -89,6 +89,10 @@ pub struct Persona {
     pub habit: Habit,
     /// How it answers a re-INVITE: a status, 0 for a good answer.
     pub changes: u16,
+    /// It holds, whatever it is offered.
+    pub holds: bool,
+    /// The direction of its answer in an ACK.
+    pub late: &'static str,
     /// Acknowledges reliable progress as soon as it comes.
     pub pracks: bool,
     /// Headers that each of its answers has.
@@ -117,6 +121,8 @@ impl Persona {
             tcp,
             habit: Habit::Answer(100),
             changes: 0,
+            holds: false,
+            late: "sendrecv",
             pracks: true,
             answers_with: String::new(),
             calls: BTreeMap::new(),
@@ -493,7 +499,7 @@ impl Persona {
     }
 
     fn changed(&mut self, now: Millis, text: &str, id: &str) {
-        let (changes, host) = (self.changes, self.host());
+        let (changes, host, holds) = (self.changes, self.host(), self.holds);
         let call = self.calls.get_mut(id).unwrap();
         call.heard.push("INVITE".into());
         let offered = session(body(text)).map(|(_, direction)| direction);
@@ -503,6 +509,8 @@ impl Persona {
             return;
         }
         let direction = match offered.as_deref() {
+            Some("sendonly" | "inactive") if holds => "inactive",
+            _ if holds => "sendonly",
             Some("sendonly") => "recvonly",
             Some("recvonly") => "sendonly",
             Some("inactive") => "inactive",
@@ -567,7 +575,7 @@ impl Persona {
             call.ended = true;
         }
         let late = !call.invite.contains("m=audio") && code.starts_with('2');
-        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, "sendrecv"));
+        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, self.late));
         let ack = acknowledge(
             &self.calls[&id].invite,
             text,

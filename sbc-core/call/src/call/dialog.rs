@@ -247,6 +247,7 @@ impl Call {
         let Some(leg) = self.leg_mut(side) else {
             return;
         };
+        let before = leg.half.theirs.is_some().then(|| leg.half.wants());
         let body = crate::engine::description(request.frame);
         let accepted = match (body, desk.media_of(leg.peer)) {
             (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
@@ -255,6 +256,9 @@ impl Call {
         };
         leg.half.waiting = false;
         if accepted {
+            if let Some(before) = before {
+                self.answered_late(desk, side, before);
+            }
             self.program(desk);
             self.keep(desk);
         } else {

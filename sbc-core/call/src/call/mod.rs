@@ -8,6 +8,7 @@ mod end;
 pub mod media;
 mod offer;
 mod redirect;
+mod resume;
 mod returned;
 mod setup;
 mod timers;
@@ -75,7 +76,8 @@ pub struct Crossing {
     pub from: Side,
     /// The other side said 491: it is asked again then.
     pub again_at: Option<Instant>,
-    pub offer: Box<RemoteOffer>,
+    /// What it asked for; none if it answered an offer of ours, and waits for nothing.
+    pub offer: Option<Box<RemoteOffer>>,
     pub is_update: bool,
     /// What we had said to the other side before.
     pub before: Box<Own>,
