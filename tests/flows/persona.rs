@@ -92,6 +92,10 @@ pub struct Persona {
     /// How it answers a re-INVITE: a status, 0 for a good answer; after 100 it waits
     /// for a CANCEL, or for the test.
     pub changes: u16,
+    /// It holds, whatever it is offered.
+    pub holds: bool,
+    /// The direction of its answer in an ACK.
+    pub late: &'static str,
     /// Acknowledges reliable progress as soon as it comes.
     pub pracks: bool,
     /// Headers that each of its answers has.
@@ -120,6 +124,8 @@ impl Persona {
             tcp,
             habit: Habit::Answer(100),
             changes: 0,
+            holds: false,
+            late: "sendrecv",
             pracks: true,
             answers_with: String::new(),
             calls: BTreeMap::new(),
@@ -336,12 +342,15 @@ impl Persona {
         } else {
             format!("{to};tag={tag}")
         };
+        // A redirection has the Contacts of others.
+        let contact = format!("Contact: <sip:x@{}>\r\n", self.at);
+        let contact = Some(contact).filter(|_| !extra.contains("Contact: "));
         text += &format!(
-            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n{extra}{}",
+            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{}{extra}{}",
             header(request, "From"),
             header(request, "Call-ID"),
             header(request, "CSeq"),
-            self.at,
+            contact.unwrap_or_default(),
             self.answers_with
         );
         text + &ending(sdp)
@@ -515,12 +524,14 @@ impl Persona {
 
     /// Answers a re-INVITE of theirs with 200.
     fn accept_change(&mut self, now: Millis, text: &str, id: &str) {
-        let host = self.host();
+        let (host, holds) = (self.host(), self.holds);
         let call = self.calls.get_mut(id).unwrap();
         let direction = match session(body(text))
             .map(|(_, direction)| direction)
             .as_deref()
         {
+            Some("sendonly" | "inactive") if holds => "inactive",
+            _ if holds => "sendonly",
             Some("sendonly") => "recvonly",
             Some("recvonly") => "sendonly",
             Some("inactive") => "inactive",
@@ -597,7 +608,7 @@ impl Persona {
             call.ended = true;
         }
         let late = !call.invite.contains("m=audio") && code.starts_with('2');
-        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, "sendrecv"));
+        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, self.late));
         let ack = acknowledge(
             &self.calls[&id].invite,
             text,

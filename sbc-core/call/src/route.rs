@@ -12,6 +12,8 @@ use sbc_config::{Node, PeerName, Socket};
 pub struct Target {
     pub peer: PeerName,
     pub socket: Socket,
+    /// The number that a redirection named; none is the one that was dialled.
+    pub number: Option<alloc::string::String>,
 }
 
 /// A call is offered to at most this many targets; at three seconds each the
@@ -135,6 +137,7 @@ fn sockets<'a>(
         sooner.iter().chain(later).map(|&socket| Target {
             peer: name.clone(),
             socket,
+            number: None,
         })
     });
     each.take(TARGETS_MAX).collect()

@@ -4,17 +4,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use sbc_config::Socket;
-use sbc_config::peer::{EarlyMedia, Redirect};
+use sbc_config::peer::EarlyMedia;
 use sbc_media::sdp::Choice;
 use sbc_sip::Instant;
 use sbc_sip::dialog::session_timer::session_expires;
 use sbc_sip::dialog::two_xx::Seen;
 use sbc_sip::dialog::{Reply, record_route, reliable};
 use sbc_sip::message::session::MinSe;
-use sbc_sip::message::{
-    Contact, Field, RSeq, Response, RetryAfter, Status, StatusClass, Uri, each, single,
-};
+use sbc_sip::message::{Field, RSeq, Response, RetryAfter, Status, StatusClass, each, single};
 use sbc_sip::transaction::branch::Branch;
 use sbc_sip::wire::{Frame, Name};
 
@@ -24,15 +21,11 @@ use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner, allows_update, description};
 use crate::leg::{Leg, Opening};
 use crate::peer::health::Event;
-use crate::route::Target;
 use crate::story::{ReleasedBy, Why};
 
 /// A peer that asks to be left alone is left alone, but not for longer: a wrong
 /// figure must not take a trunk away for a day (RFC 3261 §20.33).
 const RESTS_AT_MOST_SECS: u32 = 60;
-
-/// A call follows this many redirections.
-const REDIRECTS_MAX: u8 = 5;
 
 impl Call {
     /// Takes an answer to the INVITE of leg `at`.
@@ -251,37 +244,6 @@ impl Call {
         self.attempt_failed(desk, code, answer.reason);
     }
 
-    /// A 3xx is followed to peers of the file only, and not for ever: each of its
-    /// Contacts that is a target of a peer is tried next (RFC 3261 §8.1.3.4).
-    fn redirected(&mut self, desk: &mut Desk, at: usize, answer: &Response<'_>) {
-        let Some(leg) = self.legs.get(at) else {
-            return;
-        };
-        let follows = desk
-            .peer(leg.peer)
-            .is_some_and(|peer| peer.redirect == Redirect::Follow);
-        let found: Vec<Target> = each::<Contact<'_>>(answer.frame.all(Name::Contact))
-            .flatten()
-            .filter_map(|contact| target_of(desk, &contact))
-            .filter(|target| follows && self.redirects < REDIRECTS_MAX && !self.tried(target))
-            .collect();
-        self.redirects += 1;
-        let next = self.hunt.next;
-        if found.is_empty() {
-            self.attempt_failed(desk, answer.status.code(), answer.reason);
-            return;
-        }
-        self.hunt.targets.truncate(next);
-        self.hunt.targets.extend(found);
-        // 0 is no answer of a callee: the hunt goes on.
-        self.attempt_failed(desk, 0, answer.reason);
-    }
-
-    fn tried(&self, target: &Target) -> bool {
-        let before = self.hunt.targets.get(..self.hunt.next).unwrap_or_default();
-        before.contains(target)
-    }
-
     /// RFC 4028 §7.3: the target wants a longer interval, and gets it.
     fn longer_session(&mut self, desk: &mut Desk, at: usize, answer: &Response<'_>) -> bool {
         let least = single::<MinSe>(answer.frame.all(MinSe::NAME));
@@ -465,22 +427,6 @@ fn acknowledge(desk: &mut Desk, leg: &mut Leg, owner: Owner, answer: &Response<'
         }
         reliable::Verdict::Repeated | reliable::Verdict::OutOfOrder => false,
     }
-}
-
-/// Returns the target of the file that a Contact names, if it names one.
-fn target_of(desk: &Desk, contact: &Contact<'_>) -> Option<Target> {
-    let Uri::Sip(uri) = contact.address()?.uri else {
-        return None;
-    };
-    let (ip, port) = (uri.host.ip()?, uri.port.unwrap_or(5060));
-    desk.node.peers().find_map(|peer| {
-        let same = |socket: &&Socket| socket.address.ip() == ip && socket.address.port() == port;
-        let socket = *peer.targets.iter().find(same)?;
-        Some(Target {
-            peer: peer.name.clone(),
-            socket,
-        })
-    })
 }
 
 /// A 503 with Retry-After rests the peer (RFC 3261 §21.5.4).

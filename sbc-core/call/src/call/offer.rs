@@ -172,7 +172,7 @@ impl Call {
         self.crossing = Some(Crossing {
             from: side,
             again_at: None,
-            offer: Box::new(offer),
+            offer: Some(Box::new(offer)),
             is_update,
             before: Box::new(before),
         });
@@ -208,8 +208,8 @@ impl Call {
         self.keep(desk);
     }
 
-    /// A re-INVITE without an offer gets ours, unchanged; an UPDATE without one
-    /// is a session refresh.
+    /// A re-INVITE without an offer gets ours; an UPDATE without one is a session
+    /// refresh.
     fn without_offer(&mut self, desk: &mut Desk, side: Side, asked: &Asked, is_update: bool) {
         let owner = Owner::Call(self.key, side);
         let Some(leg) = self.leg_mut(side) else {
@@ -224,7 +224,10 @@ impl Call {
             leg.simple(desk, owner, asked, Status::REQUEST_PENDING);
             return;
         }
-        let sdp = leg.half.own.again();
+        let sdp = self.late_offer(desk, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
         leg.half.waiting = true;
         leg.accept(desk, owner, asked, sdp.as_deref(), false);
     }
@@ -286,6 +289,9 @@ impl Call {
 
     /// The pause after a glare is over.
     pub(super) fn ask_again(&mut self, desk: &mut Desk) {
+        if self.pass_on_now(desk) {
+            return;
+        }
         let Some(crossing) = &mut self.crossing else {
             return;
         };
@@ -319,6 +325,11 @@ impl Call {
         {
             leg.half.own = *crossing.before;
         }
+        let Some(offer) = crossing.offer else {
+            self.program(desk);
+            self.keep(desk);
+            return;
+        };
         let Some(leg) = self.leg_mut(from) else {
             return;
         };
@@ -327,9 +338,9 @@ impl Call {
         };
         match (outcome, far) {
             (Ok(()), Some(far)) => {
-                let direction = hold.answer(crossing.offer.audio.direction, far.direction);
+                let direction = hold.answer(offer.audio.direction, far.direction);
                 let choice = Choice::after(&far, direction);
-                let sdp = leg.half.answer(*crossing.offer, &choice);
+                let sdp = leg.half.answer(*offer, &choice);
                 leg.accept(desk, owner, &asked, Some(&sdp), crossing.is_update);
             }
             (outcome, _) => {
@@ -420,7 +431,7 @@ impl Call {
             leg.half.waiting = sdp.is_some();
         } else if let Some(timer) = &mut leg.timer {
             // Something else is under way, and may refresh as well.
-            timer.refused(desk.now, 491);
+            timer.unanswered(desk.now, 491);
         }
     }
 }

@@ -106,7 +106,7 @@ impl Call {
                 let leg = self.legs.get_mut(at);
                 let due = leg
                     .and_then(|leg| leg.timer.as_mut())
-                    .and_then(|timer| timer.refused(desk.now, status.code()));
+                    .and_then(|timer| timer.unanswered(desk.now, status.code()));
                 self.timer_due(desk, side, due);
             }
         }

@@ -103,6 +103,7 @@ impl Call {
             peer.health.tried(desk.now);
         }
         self.hunt.since = desk.now;
+        self.hunt.number.clone_from(&target.number);
         self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));
         self.invite(desk, &peer);
         true
@@ -150,7 +151,7 @@ impl Call {
         if self.emergency {
             self.reachable(desk, peer, &mut told);
         }
-        let user = peer.numbers.outward(&self.number);
+        let user = self.called_at(peer);
         self.from_sent = told.from.clone().unwrap_or_default();
         self.to_sent.clone_from(&user);
         let hops = self.hops.saturating_sub(1);
@@ -197,6 +198,17 @@ impl Call {
         }
         if let Some(bytes) = bytes {
             desk.send(Owner::Call(key, Side::B), branch, Method::Invite, to, bytes);
+        }
+    }
+
+    /// Returns the number that is called at `peer`, as it wants it. What is dialled for help is the same
+    /// everywhere, and no rule is to make another number of it.
+    fn called_at(&self, peer: &Peer) -> String {
+        let number = self.hunt.number.as_deref().unwrap_or(&self.number);
+        if self.emergency {
+            number.to_string()
+        } else {
+            peer.numbers.outward(number)
         }
     }
 

@@ -1,6 +1,7 @@
 //! One side of a call: its dialog, its half of the media, what it asked and
 //! what it was asked (RFC 7092 §3.1: a user agent of its own).
 
+pub mod abilities;
 pub mod address;
 pub mod compose;
 pub mod early;
