@@ -65,7 +65,11 @@ pub fn node_with(keys: &[(&str, &str)], tables: &str) -> Node {
         assert!(text.contains(&place), "no table {table}");
         text = text.replacen(&place, &format!("{place}{line}\n"), 1);
     }
-    let checked = sbc_config::check(&text);
+    checked(&text)
+}
+
+fn checked(text: &str) -> Node {
+    let checked = sbc_config::check(text);
     checked
         .node
         .unwrap_or_else(|| panic!("{:?}", checked.problems))
@@ -88,6 +92,13 @@ impl Lab {
     /// A lab whose node has these keys and tables more.
     pub fn with_tables(keys: &[(&str, &str)], tables: &str) -> Self {
         Self::on(node_with(keys, tables), 1)
+    }
+
+    /// A lab whose node has `new` in the place of `old` in its file.
+    pub fn instead(old: &str, new: &str) -> Self {
+        let text = include_str!("node.toml");
+        assert!(text.contains(old), "no {old}");
+        Self::on(checked(&text.replacen(old, new, 1)), 1)
     }
 
     fn on(node: Node, seed: u8) -> Self {

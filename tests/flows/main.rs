@@ -8,13 +8,21 @@
     reason = "a test says what it means"
 )]
 
+mod admission;
 mod calls;
+mod copies;
 mod crossing;
 mod diagnosis;
 mod early;
 mod failures;
+mod health;
+mod holds;
+mod inside;
 mod lab;
 mod many;
 mod media;
 mod persona;
+mod redirects;
 mod reliable;
+mod timers;
+mod withdrawn;

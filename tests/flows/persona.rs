@@ -68,6 +68,8 @@ pub struct Call {
     rack: String,
     /// An early description was given.
     early: bool,
+    /// The re-INVITE of theirs that got 100 and nothing else.
+    pub pending: Option<String>,
 }
 
 /// Something that is sent again until it is answered.
@@ -87,8 +89,13 @@ pub struct Persona {
     pub node: &'static str,
     pub tcp: bool,
     pub habit: Habit,
-    /// How it answers a re-INVITE: a status, 0 for a good answer.
+    /// How it answers a re-INVITE: a status, 0 for a good answer; after 100 it waits
+    /// for a CANCEL, or for the test.
     pub changes: u16,
+    /// It holds, whatever it is offered.
+    pub holds: bool,
+    /// The direction of its answer in an ACK.
+    pub late: &'static str,
     /// Acknowledges reliable progress as soon as it comes.
     pub pracks: bool,
     /// Headers that each of its answers has.
@@ -117,6 +124,8 @@ impl Persona {
             tcp,
             habit: Habit::Answer(100),
             changes: 0,
+            holds: false,
+            late: "sendrecv",
             pracks: true,
             answers_with: String::new(),
             calls: BTreeMap::new(),
@@ -333,12 +342,15 @@ impl Persona {
         } else {
             format!("{to};tag={tag}")
         };
+        // A redirection has the Contacts of others.
+        let contact = format!("Contact: <sip:x@{}>\r\n", self.at);
+        let contact = Some(contact).filter(|_| !extra.contains("Contact: "));
         text += &format!(
-            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\nContact: <sip:x@{}>\r\n{extra}{}",
+            "From: {}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n{}{extra}{}",
             header(request, "From"),
             header(request, "Call-ID"),
             header(request, "CSeq"),
-            self.at,
+            contact.unwrap_or_default(),
             self.answers_with
         );
         text + &ending(sdp)
@@ -405,6 +417,9 @@ impl Persona {
         if method == "CANCEL" && !self.calls[id].heard.contains(&"ACK".to_string()) {
             self.final_answer(now, &invited, "487 Request Terminated", "", None);
             self.calls.get_mut(id).unwrap().ended = true;
+        }
+        if method == "CANCEL" {
+            self.finish_change(now, id, "487 Request Terminated");
         }
         if method == "UPDATE" || method == "PRACK" {
             return;
@@ -490,16 +505,33 @@ impl Persona {
     }
 
     fn changed(&mut self, now: Millis, text: &str, id: &str) {
-        let (changes, host) = (self.changes, self.host());
+        let changes = self.changes;
         let call = self.calls.get_mut(id).unwrap();
         call.heard.push("INVITE".into());
         let offered = session(body(text)).map(|(_, direction)| direction);
         call.session.clone_from(&offered);
+        if changes == 100 {
+            call.pending = Some(text.to_owned());
+            self.provisional(text, "100 Trying", "", None);
+            return;
+        }
         if changes != 0 {
             self.final_answer(now, text, &format!("{changes} No"), "", None);
             return;
         }
-        let direction = match offered.as_deref() {
+        self.accept_change(now, text, id);
+    }
+
+    /// Answers a re-INVITE of theirs with 200.
+    fn accept_change(&mut self, now: Millis, text: &str, id: &str) {
+        let (host, holds) = (self.host(), self.holds);
+        let call = self.calls.get_mut(id).unwrap();
+        let direction = match session(body(text))
+            .map(|(_, direction)| direction)
+            .as_deref()
+        {
+            Some("sendonly" | "inactive") if holds => "inactive",
+            _ if holds => "sendonly",
             Some("sendonly") => "recvonly",
             Some("recvonly") => "sendonly",
             Some("inactive") => "inactive",
@@ -509,6 +541,18 @@ impl Persona {
         call.direction = direction.into();
         let sdp = describe(host, 50_000, call.version, direction);
         self.final_answer(now, text, "200 OK", "", Some(&sdp));
+    }
+
+    /// Answers the re-INVITE that waits, if one does: 200, or this status.
+    pub fn finish_change(&mut self, now: Millis, id: &str, status: &str) {
+        let Some(text) = self.calls.get_mut(id).and_then(|call| call.pending.take()) else {
+            return;
+        };
+        if status.starts_with('2') {
+            self.accept_change(now, &text, id);
+        } else {
+            self.final_answer(now, &text, status, "", None);
+        }
     }
 
     fn answered(&mut self, now: Millis, text: &str) {
@@ -564,7 +608,7 @@ impl Persona {
             call.ended = true;
         }
         let late = !call.invite.contains("m=audio") && code.starts_with('2');
-        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, "sendrecv"));
+        let sdp = late.then(|| describe(self.at.split(':').next().unwrap(), 40_000, 1, self.late));
         let ack = acknowledge(
             &self.calls[&id].invite,
             text,

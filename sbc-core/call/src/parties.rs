@@ -4,6 +4,7 @@
 use alloc::string::{String, ToString};
 
 use sbc_config::Peer;
+use sbc_config::node::Emergency;
 use sbc_config::peer::Asserted;
 use sbc_sip::message::{NameAddr, Uri};
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,22 @@ pub fn number(uri: &Uri<'_>) -> Option<String> {
     clean.extend(bare.chars().filter(|c| !dialled || !"-.() ".contains(*c)));
     let fits = (1..=NUMBER_MAX).contains(&clean.len());
     (fits && clean.chars().all(|c| c.is_ascii_graphic())).then_some(clean)
+}
+
+/// Returns the emergency number that `peer` means by `dialled`, as the file has it: as
+/// it is written, without a plus, or in E.164 by the rules of the peer. Only the
+/// company's side dials for help; a provider delivers calls.
+#[must_use]
+pub fn help(emergency: &Emergency, peer: &Peer, dialled: &str) -> Option<String> {
+    if peer.name.is_trunk() {
+        return None;
+    }
+    let bare = dialled.trim_start_matches('+');
+    let normal = peer.numbers.inward(dialled);
+    [dialled, bare, &normal]
+        .into_iter()
+        .find(|number| emergency.is_emergency(number))
+        .map(ToString::to_string)
 }
 
 /// Returns whether a From hides its caller (RFC 3323 §4.1.1.3).

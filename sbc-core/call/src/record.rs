@@ -23,7 +23,7 @@ use crate::random::Hex;
 use crate::story::Attempt;
 
 /// The version of the record. Another one is a call that is not taken over.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// Octets that most records fit in, so that one allocation holds one.
 const USUAL: usize = 1024;

@@ -12,6 +12,8 @@ use sbc_config::{Node, PeerName, Socket};
 pub struct Target {
     pub peer: PeerName,
     pub socket: Socket,
+    /// The number that a redirection named; none is the one that was dialled.
+    pub number: Option<alloc::string::String>,
 }
 
 /// A call is offered to at most this many targets; at three seconds each the
@@ -43,6 +45,8 @@ pub trait Facts {
     fn takes_calls(&self, peer: &PeerName) -> bool;
     /// Returns how many calls `peer` carries.
     fn active(&self, peer: &PeerName) -> u32;
+    /// Returns which target of `peer` is tried first.
+    fn first(&self, peer: &PeerName) -> usize;
     /// Returns a number that grows by one with each call of route `name`.
     fn turn(&mut self, name: &str) -> usize;
 }
@@ -91,7 +95,7 @@ pub fn emergency(node: &Node, from: &PeerName, facts: &impl Facts) -> Way {
     let (up, down): (Vec<_>, Vec<_>) = names.iter().partition(|name| facts.takes_calls(name));
     Way {
         route: "emergency".into(),
-        targets: sockets(node, up.into_iter().chain(down)),
+        targets: sockets(node, up.into_iter().chain(down), facts),
     }
 }
 
@@ -118,15 +122,22 @@ fn targets<'a>(
     peers: impl Iterator<Item = &'a PeerName>,
     facts: &impl Facts,
 ) -> Vec<Target> {
-    sockets(node, peers.filter(|name| facts.takes_calls(name)))
+    sockets(node, peers.filter(|name| facts.takes_calls(name)), facts)
 }
 
-fn sockets<'a>(node: &Node, peers: impl Iterator<Item = &'a PeerName>) -> Vec<Target> {
+fn sockets<'a>(
+    node: &Node,
+    peers: impl Iterator<Item = &'a PeerName>,
+    facts: &impl Facts,
+) -> Vec<Target> {
     let each = peers.flat_map(|name| {
         let sockets = node.peer(name).map_or(&[][..], |peer| &peer.targets);
-        sockets.iter().map(|&socket| Target {
+        let split = sockets.split_at_checked(facts.first(name));
+        let (later, sooner) = split.unwrap_or((&[], sockets));
+        sooner.iter().chain(later).map(|&socket| Target {
             peer: name.clone(),
             socket,
+            number: None,
         })
     });
     each.take(TARGETS_MAX).collect()

@@ -4,17 +4,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use sbc_config::Socket;
-use sbc_config::peer::{EarlyMedia, Redirect};
+use sbc_config::peer::EarlyMedia;
 use sbc_media::sdp::Choice;
 use sbc_sip::Instant;
 use sbc_sip::dialog::session_timer::session_expires;
 use sbc_sip::dialog::two_xx::Seen;
 use sbc_sip::dialog::{Reply, record_route, reliable};
 use sbc_sip::message::session::MinSe;
-use sbc_sip::message::{
-    Contact, Field, RSeq, Response, RetryAfter, Status, StatusClass, Uri, each, single,
-};
+use sbc_sip::message::{Field, RSeq, Response, RetryAfter, Status, StatusClass, each, single};
 use sbc_sip::transaction::branch::Branch;
 use sbc_sip::wire::{Frame, Name};
 
@@ -23,23 +20,44 @@ use crate::Side;
 use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner, allows_update, description};
 use crate::leg::{Leg, Opening};
-use crate::route::Target;
+use crate::peer::health::Event;
 use crate::story::{ReleasedBy, Why};
 
 /// A peer that asks to be left alone is left alone, but not for longer: a wrong
 /// figure must not take a trunk away for a day (RFC 3261 §20.33).
 const RESTS_AT_MOST_SECS: u32 = 60;
 
-/// A call follows this many redirections.
-const REDIRECTS_MAX: u8 = 5;
-
 impl Call {
     /// Takes an answer to the INVITE of leg `at`.
     pub(super) fn invite_answered(&mut self, desk: &mut Desk, at: usize, answer: &Response<'_>) {
+        self.lives(desk, at);
         match answer.status.class() {
             StatusClass::Provisional => self.progress(desk, at, answer),
             StatusClass::Success => self.success(desk, at, answer),
             _ => self.failure(desk, at, answer),
+        }
+    }
+
+    /// The peer of leg `at` answered its INVITE, with whatever: it is there.
+    fn lives(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Opening::Ours(calling) = &mut leg.opening
+            && core::mem::replace(&mut calling.silent, false)
+            && let Some(peer) = desk.peers.get_mut(leg.peer)
+        {
+            peer.health.heard(desk.now);
+        }
+    }
+
+    /// The peer of leg `at` said nothing at all to its INVITE, which counts once.
+    pub(super) fn missed(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Opening::Ours(calling) = &mut leg.opening
+            && calling.silent
+            && !core::mem::replace(&mut calling.missed, true)
+            && let Some(peer) = desk.peers.get_mut(leg.peer)
+        {
+            peer.health.note(desk.now, Event::Missed);
         }
     }
 
@@ -51,7 +69,6 @@ impl Call {
         let Opening::Ours(calling) = &mut leg.opening else {
             return;
         };
-        calling.silent = false;
         let is_current = self.current == Some(at) && !calling.given_up;
         if answer.status == Status::TRYING || !is_current {
             if is_current && !calling.heard {
@@ -224,47 +241,7 @@ impl Call {
         }
         rest(desk, leg, answer);
         self.cause = Cause::read(answer.frame);
-        let Some(leg) = self.legs.get(at) else {
-            return;
-        };
-        if let Some(peer) = desk.peers.get_mut(leg.peer)
-            && code < 500
-        {
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Answered);
-        }
         self.attempt_failed(desk, code, answer.reason);
-    }
-
-    /// A 3xx is followed to peers of the file only, and not for ever: each of its
-    /// Contacts that is a target of a peer is tried next (RFC 3261 §8.1.3.4).
-    fn redirected(&mut self, desk: &mut Desk, at: usize, answer: &Response<'_>) {
-        let Some(leg) = self.legs.get(at) else {
-            return;
-        };
-        let follows = desk
-            .peer(leg.peer)
-            .is_some_and(|peer| peer.redirect == Redirect::Follow);
-        let found: Vec<Target> = each::<Contact<'_>>(answer.frame.all(Name::Contact))
-            .flatten()
-            .filter_map(|contact| target_of(desk, &contact))
-            .filter(|target| follows && self.redirects < REDIRECTS_MAX && !self.tried(target))
-            .collect();
-        self.redirects += 1;
-        let next = self.hunt.next;
-        if found.is_empty() {
-            self.attempt_failed(desk, answer.status.code(), answer.reason);
-            return;
-        }
-        self.hunt.targets.truncate(next);
-        self.hunt.targets.extend(found);
-        // 0 is no answer of a callee: the hunt goes on.
-        self.attempt_failed(desk, 0, answer.reason);
-    }
-
-    fn tried(&self, target: &Target) -> bool {
-        let before = self.hunt.targets.get(..self.hunt.next).unwrap_or_default();
-        before.contains(target)
     }
 
     /// RFC 4028 §7.3: the target wants a longer interval, and gets it.
@@ -292,6 +269,7 @@ impl Call {
 
     /// An INVITE of ours got no answer, or could not be sent.
     pub(super) fn invite_lost(&mut self, desk: &mut Desk, at: usize, why: &str) {
+        self.missed(desk, at);
         let is_current = self.current == Some(at);
         let Some(leg) = self.legs.get_mut(at) else {
             return;
@@ -300,10 +278,6 @@ impl Call {
             Opening::Ours(calling) => calling.given_up,
             _ => return,
         };
-        if let Some(peer) = desk.peers.get_mut(leg.peer) {
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Missed);
-        }
         if is_current && !given_up {
             self.attempt_failed(desk, 0, why);
         }
@@ -368,14 +342,9 @@ impl Leg {
 
     fn acknowledge(&mut self, desk: &mut Desk, owner: Owner, cseq: u32, tag: &str) {
         let ack = self.ack(desk, owner, cseq, None);
-        let reliable = self.local.transport != sbc_sip::transaction::destination::Transport::Udp;
         if let Opening::Ours(calling) = &mut self.opening {
             calling.acks.sent(tag, ack);
             calling.answered = true;
-        }
-        if reliable {
-            // Nothing is repeated on a connection, so nothing is to be kept.
-            self.opening = Opening::Over;
         }
     }
 
@@ -458,22 +427,6 @@ fn acknowledge(desk: &mut Desk, leg: &mut Leg, owner: Owner, answer: &Response<'
         }
         reliable::Verdict::Repeated | reliable::Verdict::OutOfOrder => false,
     }
-}
-
-/// Returns the target of the file that a Contact names, if it names one.
-fn target_of(desk: &Desk, contact: &Contact<'_>) -> Option<Target> {
-    let Uri::Sip(uri) = contact.address()?.uri else {
-        return None;
-    };
-    let (ip, port) = (uri.host.ip()?, uri.port.unwrap_or(5060));
-    desk.node.peers().find_map(|peer| {
-        let same = |socket: &&Socket| socket.address.ip() == ip && socket.address.port() == port;
-        let socket = *peer.targets.iter().find(same)?;
-        Some(Target {
-            peer: peer.name.clone(),
-            socket,
-        })
-    })
 }
 
 /// A 503 with Retry-After rests the peer (RFC 3261 §21.5.4).

@@ -9,7 +9,7 @@ use sbc_config::peer::Prack;
 use sbc_media::sdp::Wish;
 use sbc_sip::dialog::life::Event;
 use sbc_sip::dialog::reliable::Uas;
-use sbc_sip::dialog::session_timer::{Answer, Asked as Wanted};
+use sbc_sip::dialog::session_timer::{Answer, Asked as Wanted, SessionTimer};
 use sbc_sip::dialog::{Dialog, Opening as Facts, record_route};
 use sbc_sip::message::session::{MinSe, SessionExpires};
 use sbc_sip::message::tokens::{Require, Supported};
@@ -344,17 +344,21 @@ impl Leg {
         Some(bytes)
     }
 
-    /// Returns the 422 that an interval below ours deserves (RFC 4028 §9).
-    pub(crate) fn too_small(&self, asked: &Asked) -> Option<Bytes> {
-        let answer = self.timer.as_ref()?.answer(wanted(&asked.frame));
-        let Answer::TooSmall { min_secs } = answer else {
-            return None;
-        };
-        let status = Status::SESSION_INTERVAL_TOO_SMALL;
-        Some(asked.answer(status, Some(&self.tag), None, |writer| {
-            writer.field(&MinSe(min_secs));
-        }))
+    pub(super) fn too_small(&self, asked: &Asked) -> Option<Bytes> {
+        too_small(self.timer.as_ref()?, asked, &self.tag)
     }
+}
+
+/// Returns the 422 that an interval below the least of `timer` deserves (RFC 4028 §6,
+/// §9).
+pub fn too_small(timer: &SessionTimer, asked: &Asked, tag: &str) -> Option<Bytes> {
+    let Answer::TooSmall { min_secs } = timer.answer(wanted(&asked.frame)) else {
+        return None;
+    };
+    let status = Status::SESSION_INTERVAL_TOO_SMALL;
+    Some(asked.answer(status, Some(tag), None, |writer| {
+        writer.field(&MinSe(min_secs));
+    }))
 }
 
 /// Returns the dialog that a 101 to 299 to `asked` makes (RFC 3261 §12.1.1).

@@ -1,7 +1,7 @@
 //! Requests inside a call: found by our tag, ordered by CSeq, and answered on
-//! the leg they came on (RFC 3261 §12.2.2, §15.1.2, RFC 3262 §3, RFC 3311 §5.2).
+//! the leg they came on (RFC 3261 §8.2, §12.2.2, §15.1.2, RFC 3262 §3, RFC 3311 §5.2).
 
-use sbc_sip::dialog::{Verdict, life};
+use sbc_sip::dialog::{Verdict, exchange, life};
 use sbc_sip::message::{Field, Method, RAck, Request, RetryAfter, Status, single};
 use sbc_sip::transaction::destination::{Source, Transport};
 use sbc_sip::transaction::layer::ServerId;
@@ -11,7 +11,7 @@ use super::{Call, Phase};
 use crate::Side;
 use crate::across::cause::Cause;
 use crate::engine::{Desk, Owner};
-use crate::leg::{Asked, Leg, Opening};
+use crate::leg::{Asked, Leg, Opening, abilities};
 use crate::story::{Why, releaser};
 
 impl Call {
@@ -85,13 +85,19 @@ impl Call {
                 return;
             }
             Verdict::Busy => {
-                let secs = sbc_sip::dialog::exchange::busy_secs(random);
+                let secs = exchange::busy_secs(random);
                 leg.busy(desk, owner, asked, secs);
                 return;
             }
         }
         // On a connection the next request of ours goes where theirs came from.
         leg.follow(asked.source);
+        if let Err(unable) = abilities::check(request) {
+            leg.close(exchange::Event::Done, request.method != Method::Invite);
+            let (status, bytes) = asked.unable(&leg.tag, &unable);
+            desk.respond(Some(owner), asked.id, status, bytes);
+            return;
+        }
         match request.method {
             Method::Bye => self.bye(desk, side, asked),
             Method::Invite | Method::Update => self.offered(desk, side, asked.clone(), request),
@@ -133,10 +139,12 @@ impl Call {
         self.finish(desk, why, releaser(side), status);
     }
 
-    /// The caller cancelled its INVITE, and says why; the layer has answered the
-    /// CANCEL.
-    pub fn cancelled(&mut self, desk: &mut Desk, cause: Option<Cause>) {
-        if self.phase == Phase::Inviting {
+    /// The caller cancelled its INVITE, and says why, or either side its re-INVITE
+    /// (RFC 3261 §9.2); the layer has answered the CANCEL.
+    pub fn cancelled(&mut self, desk: &mut Desk, id: ServerId, cause: Option<Cause>) {
+        if self.legs.iter().any(|leg| leg.waits_for(id)) {
+            self.withdraw(desk, Status::REQUEST_TERMINATED);
+        } else if self.phase == Phase::Inviting {
             self.cause = cause;
             self.finish(
                 desk,
@@ -225,7 +233,7 @@ impl Call {
         }
         leg.success = None;
         if let Some(dialog) = &mut leg.dialog {
-            dialog.exchange(sbc_sip::dialog::exchange::Event::Confirmed);
+            dialog.exchange(exchange::Event::Confirmed);
         }
         if let Some(cause) = leg.bye_due.take() {
             leg.hang_up(desk, owner, cause);
@@ -241,6 +249,7 @@ impl Call {
         let Some(leg) = self.leg_mut(side) else {
             return;
         };
+        let before = leg.half.theirs.is_some().then(|| leg.half.wants());
         let body = crate::engine::description(request.frame);
         let accepted = match (body, desk.media_of(leg.peer)) {
             (Some(body), Some(policy)) => leg.half.accept(body, policy).is_ok(),
@@ -249,6 +258,9 @@ impl Call {
         };
         leg.half.waiting = false;
         if accepted {
+            if let Some(before) = before {
+                self.answered_late(desk, side, before);
+            }
             self.program(desk);
             self.keep(desk);
         } else {

@@ -44,8 +44,7 @@ impl Call {
         let warning = (why == Why::Media).then(|| why.to_string());
         self.refuse_caller(desk, status, warning.as_deref());
         self.crossing = None;
-        let cause = (why != Why::Normal).then(|| Cause::of(status.code()));
-        let cause = self.cause.or(cause);
+        let cause = self.last_cause();
         let emergency = self.emergency;
         for (at, leg) in self.legs.iter_mut().enumerate() {
             let side = if at == 0 { Side::A } else { Side::B };
@@ -62,6 +61,13 @@ impl Call {
             }
             None => self.tell(desk),
         }
+    }
+
+    /// Returns the cause that the sides of a call which ended hear: what one of them said,
+    /// else what our status stands for.
+    pub(super) fn last_cause(&self) -> Option<Cause> {
+        let failed = self.end.filter(|end| end.why != Why::Normal);
+        self.cause.or(failed.map(|end| Cause::of(end.code)))
     }
 
     /// Tells the story, once.
@@ -168,6 +174,7 @@ impl Leg {
     fn end(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
         self.half.waiting = false;
         self.end_requests(desk, owner);
+        self.cancel_changes(desk);
         if let Opening::Ours(calling) = &mut self.opening
             && !calling.answered
         {

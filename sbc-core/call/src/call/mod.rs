@@ -7,9 +7,12 @@ mod dialog;
 mod end;
 pub mod media;
 mod offer;
+mod redirect;
+mod resume;
 mod returned;
 mod setup;
 mod timers;
+mod withdraw;
 
 pub use setup::listener;
 
@@ -57,6 +60,9 @@ pub struct Hunt {
     pub route: String,
     pub targets: Vec<Target>,
     pub next: usize,
+    /// The number that the target under way is called with, where a redirection named
+    /// another than was dialled.
+    pub number: Option<String>,
     pub attempts: Vec<Attempt>,
     /// When the attempt under way began.
     pub since: Instant,
@@ -71,7 +77,8 @@ pub struct Crossing {
     pub from: Side,
     /// The other side said 491: it is asked again then.
     pub again_at: Option<Instant>,
-    pub offer: Box<RemoteOffer>,
+    /// What it asked for; none if it answered an offer of ours, and waits for nothing.
+    pub offer: Option<Box<RemoteOffer>>,
     pub is_update: bool,
     /// What we had said to the other side before.
     pub before: Box<Own>,

@@ -4,7 +4,6 @@
 use alloc::boxed::Box;
 use alloc::string::ToString;
 
-use bytes::Bytes;
 use sbc_media::sdp::{Choice, RemoteOffer, Wish};
 use sbc_sip::dialog::{exchange, life};
 use sbc_sip::message::session::MinSe;
@@ -15,7 +14,7 @@ use super::{Call, Crossing, Phase};
 use crate::Side;
 use crate::engine::{Desk, Owner, description};
 use crate::leg::media::Asks;
-use crate::leg::{Asked, Errand, Leg, Opening, Sent2xx};
+use crate::leg::{Asked, Asking, Errand, Leg, Opening, Sent2xx};
 use crate::story::{ReleasedBy, Why};
 
 impl Call {
@@ -173,10 +172,11 @@ impl Call {
         self.crossing = Some(Crossing {
             from: side,
             again_at: None,
-            offer: Box::new(offer),
+            offer: Some(Box::new(offer)),
             is_update,
             before: Box::new(before),
         });
+        desk.requests.insert(asked.id, (self.key, side));
         if let Some(leg) = self.leg_mut(side) {
             leg.asked = Some(Box::new(asked));
         }
@@ -208,8 +208,8 @@ impl Call {
         self.keep(desk);
     }
 
-    /// A re-INVITE without an offer gets ours, unchanged; an UPDATE without one
-    /// is a session refresh.
+    /// A re-INVITE without an offer gets ours; an UPDATE without one is a session
+    /// refresh.
     fn without_offer(&mut self, desk: &mut Desk, side: Side, asked: &Asked, is_update: bool) {
         let owner = Owner::Call(self.key, side);
         let Some(leg) = self.leg_mut(side) else {
@@ -224,7 +224,10 @@ impl Call {
             leg.simple(desk, owner, asked, Status::REQUEST_PENDING);
             return;
         }
-        let sdp = leg.half.own.again();
+        let sdp = self.late_offer(desk, side);
+        let Some(leg) = self.leg_mut(side) else {
+            return;
+        };
         leg.half.waiting = true;
         leg.accept(desk, owner, asked, sdp.as_deref(), false);
     }
@@ -235,7 +238,7 @@ impl Call {
         &mut self,
         desk: &mut Desk,
         at: usize,
-        cseq: u32,
+        asking: &Asking,
         answer: &Response<'_>,
     ) {
         let code = answer.status.code();
@@ -246,8 +249,7 @@ impl Call {
         };
         leg.close(exchange::Event::Done, false);
         if answer.status.is_success() {
-            let ack = leg.ack(desk, owner, cseq, None);
-            leg.last_ack = Some((cseq, ack));
+            leg.acknowledge_change(desk, owner, asking);
             leg.refreshed(desk, answer);
             let policy = desk.media_of(leg.peer);
             let body = description(answer.frame);
@@ -287,6 +289,9 @@ impl Call {
 
     /// The pause after a glare is over.
     pub(super) fn ask_again(&mut self, desk: &mut Desk) {
+        if self.pass_on_now(desk) {
+            return;
+        }
         let Some(crossing) = &mut self.crossing else {
             return;
         };
@@ -320,6 +325,11 @@ impl Call {
         {
             leg.half.own = *crossing.before;
         }
+        let Some(offer) = crossing.offer else {
+            self.program(desk);
+            self.keep(desk);
+            return;
+        };
         let Some(leg) = self.leg_mut(from) else {
             return;
         };
@@ -328,9 +338,9 @@ impl Call {
         };
         match (outcome, far) {
             (Ok(()), Some(far)) => {
-                let direction = hold.answer(crossing.offer.audio.direction, far.direction);
+                let direction = hold.answer(offer.audio.direction, far.direction);
                 let choice = Choice::after(&far, direction);
-                let sdp = leg.half.answer(*crossing.offer, &choice);
+                let sdp = leg.half.answer(*offer, &choice);
                 leg.accept(desk, owner, &asked, Some(&sdp), crossing.is_update);
             }
             (outcome, _) => {
@@ -364,7 +374,7 @@ impl Call {
         &mut self,
         desk: &mut Desk,
         at: usize,
-        cseq: u32,
+        asking: &Asking,
         answer: &Response<'_>,
     ) {
         let side = if at == 0 { Side::A } else { Side::B };
@@ -380,8 +390,7 @@ impl Call {
         leg.half.waiting = false;
         if answer.status.is_success() {
             if is_invite {
-                let ack = leg.ack(desk, owner, cseq, None);
-                leg.last_ack = Some((cseq, ack));
+                leg.acknowledge_change(desk, owner, asking);
             }
             leg.refreshed(desk, answer);
             if let (Some(body), Some(policy)) = (description(answer.frame), desk.media_of(leg.peer))
@@ -422,7 +431,7 @@ impl Call {
             leg.half.waiting = sdp.is_some();
         } else if let Some(timer) = &mut leg.timer {
             // Something else is under way, and may refresh as well.
-            timer.refused(desk.now, 491);
+            timer.unanswered(desk.now, 491);
         }
     }
 }
@@ -459,7 +468,7 @@ impl Leg {
     }
 
     /// Takes the 2xx to a request of ours that refreshes the session.
-    fn refreshed(&mut self, desk: &Desk, answer: &Response<'_>) {
+    pub(super) fn refreshed(&mut self, desk: &Desk, answer: &Response<'_>) {
         let method = answer.cseq.method;
         let contact = sbc_sip::dialog::Reply::received(answer).contact;
         if let (Some(dialog), Some(contact)) = (&mut self.dialog, contact) {
@@ -474,9 +483,9 @@ impl Leg {
         }
     }
 
-    /// Returns the ACK that a repeated 2xx of a re-INVITE wants again.
-    pub(super) fn ack_again(&self, cseq: u32) -> Option<Bytes> {
-        let (of, ack) = self.last_ack.as_ref()?;
-        (*of == cseq).then(|| ack.clone())
+    /// Acknowledges the 2xx to a re-INVITE of ours, and keeps the ACK.
+    pub(super) fn acknowledge_change(&mut self, desk: &mut Desk, owner: Owner, asking: &Asking) {
+        let ack = self.ack(desk, owner, asking.cseq, None);
+        self.last_ack = Some((asking.branch, ack));
     }
 }

@@ -16,7 +16,6 @@ impl Call {
     /// Takes the answer to the request with `branch`.
     pub fn response(&mut self, desk: &mut Desk, branch: Branch, answer: &Response<'_>) {
         let Some(at) = self.leg_of(branch) else {
-            self.copy_of_success(desk, answer);
             return;
         };
         if at == 0 || self.current == Some(at) {
@@ -31,32 +30,32 @@ impl Call {
             return;
         }
         if answer.status.is_provisional() {
+            if answer.cseq.method == Method::Invite {
+                leg.change_heard(desk.now, branch);
+            }
             return;
         }
         let Some(asking) = leg.returned(branch) else {
+            self.copy_of_success(desk, at, branch);
             return;
         };
         match asking.what {
-            Errand::Change => self.change_answered(desk, at, asking.cseq, answer),
-            Errand::Refresh => self.refresh_answered(desk, at, asking.cseq, answer),
-            Errand::Bye => self.bye_done(at),
+            Errand::Change => self.change_answered(desk, at, &asking, answer),
+            Errand::Withdrawn => self.withdrawn_answered(desk, at, &asking, answer),
+            Errand::Refresh => self.refresh_answered(desk, at, &asking, answer),
+            Errand::Bye | Errand::LastBye => self.bye_done(at),
             Errand::Aside => {}
         }
     }
 
     /// A copy of the 2xx to a re-INVITE wants its ACK again.
-    fn copy_of_success(&mut self, desk: &mut Desk, answer: &Response<'_>) {
-        if answer.cseq.method != Method::Invite || !answer.status.is_success() {
-            return;
-        }
-        let call_id = answer.call_id.0;
-        for (at, leg) in self.legs.iter().enumerate() {
-            let same = leg.dialog.as_ref().is_some_and(|d| d.call_id() == call_id);
-            if same && let Some(ack) = leg.ack_again(answer.cseq.number) {
-                let side = if at == 0 { Side::A } else { Side::B };
-                let to = desk.next_hop(leg);
-                desk.send_ack(Owner::Call(self.key, side), to, ack);
-            }
+    fn copy_of_success(&self, desk: &mut Desk, at: usize, branch: Branch) {
+        let side = if at == 0 { Side::A } else { Side::B };
+        if let Some(leg) = self.legs.get(at)
+            && let Some(ack) = leg.ack_again(branch)
+        {
+            let to = desk.next_hop(leg);
+            desk.send_ack(Owner::Call(self.key, side), to, ack.clone());
         }
     }
 
@@ -83,27 +82,46 @@ impl Call {
 
     fn errand_lost(&mut self, desk: &mut Desk, at: usize, asking: &Asking, status: Status) {
         let side = if at == 0 { Side::A } else { Side::B };
-        if let Some(leg) = self.legs.get_mut(at) {
+        let (owner, cause) = (Owner::Call(self.key, side), self.last_cause());
+        let Some(leg) = self.legs.get_mut(at) else {
+            return;
+        };
+        if asking.what.is_change() {
             leg.close(sbc_sip::dialog::exchange::Event::Done, false);
-            if matches!(asking.what, Errand::Change | Errand::Refresh) {
-                leg.half.waiting = false;
-            }
+            leg.half.waiting = false;
         }
+        let unsent = status != Status::REQUEST_TIMEOUT;
         match asking.what {
-            Errand::Bye => self.bye_done(at),
-            Errand::Aside => {}
+            Errand::Bye if unsent && leg.bye_again(desk, owner, cause) => {}
+            Errand::Bye | Errand::LastBye => self.bye_done(at),
+            // A dialog that answered nothing but a cancelled change is not lost yet.
+            Errand::Aside | Errand::Withdrawn => {}
+            // A 503 is of the request alone (RFC 3261 §8.1.3.1).
+            Errand::Change if unsent => self.crossed(desk, Err(status.code())),
             Errand::Change => {
                 self.crossed(desk, Err(status.code()));
-                self.lost_dialog(desk, side);
+                self.unanswered(desk, at);
             }
             Errand::Refresh => {
                 let leg = self.legs.get_mut(at);
                 let due = leg
                     .and_then(|leg| leg.timer.as_mut())
-                    .and_then(|timer| timer.refused(desk.now, status.code()));
+                    .and_then(|timer| timer.unanswered(desk.now, status.code()));
                 self.timer_due(desk, side, due);
             }
         }
+    }
+
+    /// Nothing at all answered a request of ours inside the dialog of leg `at`, which
+    /// ends with a BYE (RFC 3261 §12.2.1.2): by another connection, since this one may
+    /// be dead.
+    fn unanswered(&mut self, desk: &mut Desk, at: usize) {
+        if let Some(leg) = self.legs.get_mut(at)
+            && let Some(way) = desk.way_back(leg)
+        {
+            leg.to = way;
+        }
+        self.finish(desk, Why::TransportLost, ReleasedBy::Node, Status::OK);
     }
 
     /// Our BYE is answered, whatever the answer: the dialog is over.

@@ -99,7 +99,11 @@ impl Call {
         // Most calls have two legs and never more.
         self.legs.reserve_exact(1);
         self.legs.push(leg);
+        if let Some(peer) = desk.peers.get_mut(place) {
+            peer.health.tried(desk.now);
+        }
         self.hunt.since = desk.now;
+        self.hunt.number.clone_from(&target.number);
         self.patience = Some(self.until_next(desk.now, peer.attempt_timeout));
         self.invite(desk, &peer);
         true
@@ -147,7 +151,7 @@ impl Call {
         if self.emergency {
             self.reachable(desk, peer, &mut told);
         }
-        let user = peer.numbers.outward(&self.number);
+        let user = self.called_at(peer);
         self.from_sent = told.from.clone().unwrap_or_default();
         self.to_sent.clone_from(&user);
         let hops = self.hops.saturating_sub(1);
@@ -182,6 +186,7 @@ impl Call {
             acks: sbc_sip::dialog::two_xx::Acks::default(),
             heard: false,
             silent: true,
+            missed: false,
             given_up: false,
             answered: false,
             earlies: Earlies::default(),
@@ -193,6 +198,17 @@ impl Call {
         }
         if let Some(bytes) = bytes {
             desk.send(Owner::Call(key, Side::B), branch, Method::Invite, to, bytes);
+        }
+    }
+
+    /// Returns the number that is called at `peer`, as it wants it. What is dialled for help is the same
+    /// everywhere, and no rule is to make another number of it.
+    fn called_at(&self, peer: &Peer) -> String {
+        let number = self.hunt.number.as_deref().unwrap_or(&self.number);
+        if self.emergency {
+            number.to_string()
+        } else {
+            peer.numbers.outward(number)
         }
     }
 
@@ -357,12 +373,10 @@ impl Call {
         let Some(leg) = self.leg(Side::B) else {
             return;
         };
-        let place = leg.peer;
         let silent = matches!(&leg.opening, Opening::Ours(calling) if calling.silent);
-        if silent && let Some(peer) = desk.peers.get_mut(place) {
+        if let Some(at) = self.current {
             // A silence is a miss, so that the next call need not wait for it.
-            peer.health
-                .note(desk.now, crate::peer::health::Event::Missed);
+            self.missed(desk, at);
         }
         self.give_up(desk, None);
         self.attempt_failed(desk, if silent { 0 } else { 480 }, NO_ANSWER);

@@ -60,6 +60,7 @@ impl Call {
             self.finish(desk, Why::NoAck, ReleasedBy::Node, Status::SERVER_TIME_OUT);
         }
         self.timer_due(desk, side, timer);
+        self.change_due(desk, at);
     }
 
     /// Does what a session timer asks for (RFC 4028 §10).
@@ -90,7 +91,9 @@ impl Leg {
             .is_some_and(|dialog| dialog.state() == sbc_sip::dialog::life::State::Confirmed);
         let timer = self.timer.as_ref().filter(|_| talking);
         let timer = timer.and_then(sbc_sip::dialog::session_timer::SessionTimer::next_wakeup);
-        [acks, success, reliable, timer].into_iter().flatten().min()
+        let changes = self.asking.iter().filter_map(|ask| ask.until);
+        let own = [acks, success, reliable, timer].into_iter().flatten();
+        own.chain(changes).min()
     }
 
     /// Sends our 2xx again if it is due. Returns true when no ACK ever came.

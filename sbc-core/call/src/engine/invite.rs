@@ -175,19 +175,11 @@ impl Invitation<'_> {
             });
         }
         let raw = parties::number(&self.request.uri).ok_or(Declined::Number)?;
-        let number = self.peer.numbers.inward(&raw);
-        let known = &desk.node.emergency;
-        let bare = raw.trim_start_matches('+');
-        // Only the company's side dials for help; a provider delivers calls.
-        let emergency = !self.peer.name.is_trunk()
-            && (known.is_emergency(&raw)
-                || known.is_emergency(bare)
-                || known.is_emergency(&number));
-        let number = if emergency { bare.to_string() } else { number };
+        let help = parties::help(&desk.node.emergency, self.peer, &raw);
         Ok(Dialled {
+            emergency: help.is_some(),
+            number: help.unwrap_or_else(|| self.peer.numbers.inward(&raw)),
             raw,
-            number,
-            emergency,
         })
     }
 
@@ -228,10 +220,6 @@ impl Invitation<'_> {
             desk.counters.node_full += 1;
             return Err(Declined::NodeFull);
         }
-        if !emergency && !desk.setup_allowed() {
-            desk.counters.node_full += 1;
-            return Err(Declined::NodeFull);
-        }
         if desk.peers.closed() && !emergency {
             return Err(Declined::Closed);
         }
@@ -241,7 +229,16 @@ impl Invitation<'_> {
         }
         desk.peers
             .admit(self.place, emergency)
-            .map_err(Declined::Full)
+            .map_err(Declined::Full)?;
+        // What its peer's limit turns away takes nothing from the other peers.
+        if !emergency && !desk.setup_allowed() {
+            desk.counters.node_full += 1;
+            if let Some(peer) = desk.peers.get_mut(self.place) {
+                peer.load.undo();
+            }
+            return Err(Declined::NodeFull);
+        }
+        Ok(())
     }
 
     fn release(&self, desk: &mut Desk, emergency: bool) {

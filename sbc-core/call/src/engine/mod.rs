@@ -201,7 +201,7 @@ impl Engine {
             source: hand.source,
         };
         self.note_step(&request, hand.frame);
-        let urgent = request.to.tag().is_some() || self.is_urgent(&request);
+        let urgent = request.to.tag().is_some() || self.is_urgent(hand.place, &request);
         self.desk.tell(layer::Input::Request {
             request: arrived,
             urgent,
@@ -249,7 +249,7 @@ impl Engine {
                 Output::Cancelled(id) => {
                     if let Some(&(key, _)) = self.desk.requests.get(&id) {
                         let cause = hand.and_then(|hand| Cause::read(hand.frame));
-                        self.with_call(key, |call, desk| call.cancelled(desk, cause));
+                        self.with_call(key, |call, desk| call.cancelled(desk, id, cause));
                     }
                 }
                 Output::TimedOut(Transaction::Client(branch)) => {
@@ -383,11 +383,17 @@ impl Engine {
         self.desk.peers.place(&peer.name)
     }
 
-    fn is_urgent(&self, request: &Request<'_>) -> bool {
-        let dialled = crate::parties::number(&request.uri);
-        request.method == Method::Invite
-            && (request.uri.is_emergency()
-                || dialled.is_some_and(|number| self.desk.node.emergency.is_emergency(&number)))
+    /// Returns whether the request of the peer at `place` calls for help.
+    fn is_urgent(&self, place: usize, request: &Request<'_>) -> bool {
+        if request.method != Method::Invite {
+            return false;
+        }
+        let emergency = &self.desk.node.emergency;
+        let help = || {
+            let dialled = crate::parties::number(&request.uri)?;
+            crate::parties::help(emergency, self.desk.peer(place)?, &dialled)
+        };
+        request.uri.is_emergency() || help().is_some()
     }
 
     fn malformed(&mut self, from: Destination, at: Socket, what: &Malformed) {

@@ -8,8 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use sbc_config::Peer;
 use sbc_config::peer::{Drain, Early183};
-use sbc_sip::message::tokens::{Allow, Tokens, Unsupported};
-use sbc_sip::message::validate::abilities::{Abilities, Unable};
+use sbc_sip::dialog::session_timer::SessionTimer;
 use sbc_sip::message::{
     Accept, ContentType, Field, Host, Method, NameAddr, Param, Params, Request, Response, SipUri,
     Status, Uri, Via, Writer, each, list,
@@ -23,33 +22,12 @@ use sbc_sip::wire::Name;
 use super::invite::{Declined, Invitation};
 use super::{Engine, Hand, Owner};
 use crate::call::Call;
-use crate::call::caller::{Refused, refuse};
+use crate::call::caller::{Refused, refuse, too_small};
 use crate::door::{Step, Transmit};
-use crate::leg::Asked;
 use crate::leg::compose::{self, Head, Local};
 use crate::leg::session::Session;
+use crate::leg::{Asked, abilities, timer_policy};
 use crate::peer::health::Event;
-
-const METHODS: &[Method<'static>] = &[
-    Method::Invite,
-    Method::Ack,
-    Method::Bye,
-    Method::Cancel,
-    Method::Options,
-    Method::Prack,
-    Method::Update,
-];
-
-const BODIES: &[ContentType<'static>] = &[ContentType::SDP, ContentType::new("multipart", "mixed")];
-
-/// What a peer may ask of this node.
-const ABILITIES: Abilities<'static> = Abilities {
-    methods: METHODS,
-    passed_on: &[Method::Invite],
-    schemes: &["sip", "tel", "urn"],
-    extensions: &["timer", "100rel"],
-    bodies: BODIES,
-};
 
 impl Engine {
     /// Takes a request that belongs to no call.
@@ -63,8 +41,9 @@ impl Engine {
         };
         let tag = self.desk.layer.tag(id);
         let tag = tag.as_str();
-        if let Err(unable) = ABILITIES.check(request) {
-            self.unable(&asked, tag, &unable);
+        if let Err(unable) = abilities::check(request) {
+            let (status, bytes) = asked.unable(tag, &unable);
+            self.desk.respond(None, id, status, bytes);
             return;
         }
         if request.to.tag().is_some() {
@@ -85,25 +64,6 @@ impl Engine {
 
     fn plain(&mut self, asked: &Asked, tag: Option<&str>, status: Status) {
         let bytes = asked.answer(status, tag, None, |_| {});
-        self.desk.respond(None, asked.id, status, bytes);
-    }
-
-    /// Says what we cannot do, with the header that says what we can.
-    fn unable(&mut self, asked: &Asked, tag: &str, unable: &Unable<'_, '_>) {
-        let status = unable.status();
-        let bytes = asked.answer(status, Some(tag), None, |writer| match unable {
-            Unable::Method { .. } => {
-                writer.field(&Allow(Tokens::of(&compose::METHODS)));
-            }
-            Unable::Extension(unsupported) => {
-                let tags: Vec<&str> = unsupported.tags().collect();
-                writer.field(&Unsupported(Tokens::of(&tags)));
-            }
-            Unable::Body { .. } => {
-                writer.field(&Accept(ContentType::SDP));
-            }
-            _ => {}
-        });
         self.desk.respond(None, asked.id, status, bytes);
     }
 
@@ -135,6 +95,9 @@ impl Engine {
         let Some(peer) = self.desk.peer(hand.place).cloned() else {
             return;
         };
+        if self.asks_too_often(hand.place, &peer, request, asked) {
+            return;
+        }
         let key = self.free_key();
         let invitation = Invitation {
             request,
@@ -168,6 +131,30 @@ impl Engine {
                 self.desk.out.stories.push(story);
             }
         }
+    }
+
+    /// RFC 4028 §6: a session that is to be refreshed more often than its peer may ask
+    /// for hears 422, and what it may ask for; its caller calls again. A call for help
+    /// does not wait for that. Returns true if it was answered.
+    fn asks_too_often(
+        &mut self,
+        place: usize,
+        peer: &Peer,
+        request: &Request<'_>,
+        asked: &Asked,
+    ) -> bool {
+        if self.is_urgent(place, request) {
+            return false;
+        }
+        let tag = self.desk.layer.tag(asked.id);
+        let timer = timer_policy(peer).map(SessionTimer::new);
+        let refused = timer.and_then(|timer| too_small(&timer, asked, tag.as_str()));
+        let Some(bytes) = refused else {
+            return false;
+        };
+        let status = Status::SESSION_INTERVAL_TOO_SMALL;
+        self.desk.respond(None, asked.id, status, bytes);
+        true
     }
 
     fn begin(&mut self, id: ServerId, key: u32, mut call: Call, peer: &Peer, hand: Hand<'_>) {
@@ -238,11 +225,13 @@ impl Engine {
             return;
         };
         let branch = self.desk.branch(0);
-        if let Some(known) = self.desk.peers.get_mut(place) {
-            known.asked = Some((branch, now));
-            known.health.sent(now);
-        }
-        let Some((to, local)) = self.way_to(&peer) else {
+        let Some(known) = self.desk.peers.get_mut(place) else {
+            return;
+        };
+        known.asked = Some((branch, now));
+        known.health.sent(now);
+        let asks = known.asks;
+        let Some((to, local)) = self.way_to(&peer, asks) else {
             return;
         };
         let (call_id, tag) = (self.desk.random.call_id(), self.desk.random.tag());
@@ -275,8 +264,8 @@ impl Engine {
             .send(Owner::Options(place), branch, Method::Options, to, bytes);
     }
 
-    fn way_to(&self, peer: &Peer) -> Option<(Destination, Local)> {
-        let target = *peer.targets.first()?;
+    fn way_to(&self, peer: &Peer, asks: usize) -> Option<(Destination, Local)> {
+        let target = *peer.targets.get(asks)?;
         let (connection, at) = crate::call::listener(&self.desk, peer, target)?;
         let transport = match at.transport {
             sbc_config::Transport::Udp => Transport::Udp,
@@ -311,6 +300,9 @@ impl Engine {
             Event::Answered
         };
         peer.health.note(now, event);
+        if event == Event::Answered {
+            peer.target_asked(true);
+        }
     }
 
     pub(super) fn options_lost(&mut self, place: usize) {
@@ -318,6 +310,7 @@ impl Engine {
         if let Some(peer) = self.desk.peers.get_mut(place) {
             peer.asked = None;
             peer.round_trip = None;
+            peer.target_asked(false);
             peer.health.note(now, Event::Missed);
         }
     }

@@ -17,7 +17,7 @@ use sbc_sip::transaction::Branch;
 
 use crate::door::Network;
 use crate::leg::media::policy;
-use crate::peer::health::{Health, Watch};
+use crate::peer::health::{Health, State, Watch};
 use crate::policy::admission::{Full, Limits, Load};
 use crate::random::Random;
 use crate::route::Facts;
@@ -40,6 +40,9 @@ pub struct Neighbour {
     /// Our OPTIONS in the air, and when it left.
     pub asked: Option<(Branch, Instant)>,
     pub round_trip: Option<Duration>,
+    /// Which of its targets is asked next, and which is called first.
+    pub asks: usize,
+    pub first: usize,
     /// It is in the file no more; its calls last on.
     pub gone: bool,
     /// An operator wants no new calls here.
@@ -185,6 +188,26 @@ impl Peers {
     }
 }
 
+impl Neighbour {
+    /// Takes whether the target that was asked answered. After a silence the next one is
+    /// asked, and called first; after an answer that leaves the peer up the first of the
+    /// file is asked again, because it is preferred as soon as it answers.
+    pub fn target_asked(&mut self, answered: bool) {
+        if answered {
+            self.first = self.asks;
+            if self.health.state().0 == State::Up {
+                self.asks = 0;
+            }
+            return;
+        }
+        let next = (self.asks + 1) % self.config.targets.len().max(1);
+        if self.first == self.asks {
+            self.first = next;
+        }
+        self.asks = next;
+    }
+}
+
 impl Facts for Peers {
     fn takes_calls(&self, name: &PeerName) -> bool {
         let peer = self.place(name).and_then(|place| self.get(place));
@@ -196,6 +219,11 @@ impl Facts for Peers {
     fn active(&self, name: &PeerName) -> u32 {
         let peer = self.place(name).and_then(|place| self.get(place));
         peer.map_or(0, |peer| peer.load.active())
+    }
+
+    fn first(&self, name: &PeerName) -> usize {
+        let peer = self.place(name).and_then(|place| self.get(place));
+        peer.map_or(0, |peer| peer.first)
     }
 
     fn turn(&mut self, name: &str) -> usize {
@@ -215,10 +243,15 @@ pub(super) fn neighbour(
     now: Instant,
     first: Instant,
 ) -> Neighbour {
+    let targets = u8::try_from(peer.targets.len()).unwrap_or(u8::MAX);
+    let watched = peer.keepalive.method == KeepaliveMethod::Options;
     let watch = Watch {
+        asked: watched,
         every: peer.keepalive.every,
-        down_after: peer.keepalive.down_after,
-        up_after: peer.keepalive.up_after,
+        // Each of its targets is asked before it counts as down.
+        down_after: peer.keepalive.down_after.max(targets),
+        // A call that is answered is worth more than an OPTIONS that is.
+        up_after: if watched { peer.keepalive.up_after } else { 1 },
     };
     Neighbour {
         name: peer.name.clone(),
@@ -227,6 +260,8 @@ pub(super) fn neighbour(
         health: Health::new(watch, now, first),
         asked: None,
         round_trip: None,
+        asks: 0,
+        first: 0,
         gone: false,
         drained: false,
         cut: false,
@@ -234,7 +269,7 @@ pub(super) fn neighbour(
         attempts: 0,
         answered: 0,
         site: site(node, peer),
-        watched: peer.keepalive.method == KeepaliveMethod::Options,
+        watched,
         media: policy(peer, own),
         config: Arc::new(peer.clone()),
     }

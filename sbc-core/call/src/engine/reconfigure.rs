@@ -74,6 +74,7 @@ impl Peers {
             if elsewhere {
                 known.health = fresh.health;
                 (known.asked, known.round_trip) = (None, None);
+                (known.asks, known.first) = (0, 0);
             }
             known.gone = false;
             known.watched = peer.keepalive.method == KeepaliveMethod::Options;

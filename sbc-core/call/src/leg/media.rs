@@ -91,6 +91,23 @@ impl Half {
         Ok(())
     }
 
+    /// Returns the direction that the peer itself wants, and whether it holds by a zero
+    /// address: what it answers to a hold of ours is not its wish, what it offered
+    /// before is (RFC 6337 §5.3).
+    #[must_use]
+    pub fn wants(&self) -> (Direction, bool) {
+        let said = |audio: &RemoteAudio| (audio.direction, audio.zero_address);
+        let offered = self.offered.as_ref().map(|offer| &offer.audio);
+        match &self.theirs {
+            Some(theirs)
+                if Some(theirs) != offered && self.own.direction() == Direction::SendRecv =>
+            {
+                said(theirs)
+            }
+            _ => offered.map(said).unwrap_or_default(),
+        }
+    }
+
     /// Returns the direction of this leg, as its peer means it.
     #[must_use]
     pub fn direction(&self) -> Direction {

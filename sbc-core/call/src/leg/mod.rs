@@ -1,6 +1,7 @@
 //! One side of a call: its dialog, its half of the media, what it asked and
 //! what it was asked (RFC 7092 §3.1: a user agent of its own).
 
+pub mod abilities;
 pub mod address;
 pub mod compose;
 pub mod early;
@@ -16,6 +17,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use sbc_config::peer::Refresher;
 use sbc_config::{Peer, Socket};
+use sbc_sip::Instant;
 use sbc_sip::dialog::reliable::Uas;
 use sbc_sip::dialog::session_timer::{Party, Policy, SessionTimer};
 use sbc_sip::dialog::two_xx::{Acks, Success};
@@ -70,6 +72,8 @@ pub struct Calling {
     pub heard: bool,
     /// Not even a 100 came yet.
     pub silent: bool,
+    /// Its silence was counted against the peer.
+    pub missed: bool,
     /// We gave it up: whatever comes is ended.
     pub given_up: bool,
     /// It has its 2xx; copies of it may still come.
@@ -83,6 +87,8 @@ pub struct Asking {
     pub branch: Branch,
     pub what: Errand,
     pub cseq: u32,
+    /// An INVITE that was heard is waited for until then.
+    pub until: Option<Instant>,
 }
 
 /// What a request of ours inside a dialog is for.
@@ -90,11 +96,23 @@ pub struct Asking {
 pub enum Errand {
     /// The other side changed the session.
     Change,
+    /// A change that nobody waits for any more: if it is accepted it is undone.
+    Withdrawn,
     /// A session refresh.
     Refresh,
     Bye,
+    /// The BYE once more, since it could not be sent.
+    LastBye,
     /// PRACK, INFO: its answer changes nothing.
     Aside,
+}
+
+impl Errand {
+    /// Returns whether it is an INVITE or UPDATE of ours.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        matches!(self, Self::Change | Self::Withdrawn | Self::Refresh)
+    }
 }
 
 /// One side.
@@ -115,8 +133,8 @@ pub struct Leg {
     pub asked: Option<Box<Asked>>,
     /// Our 2xx until its ACK, with the transaction it belongs to.
     pub success: Option<Box<Sent2xx>>,
-    /// The CSeq and the ACK of our latest re-INVITE, for copies of its 2xx.
-    pub last_ack: Option<(u32, Bytes)>,
+    /// Our latest re-INVITE and its ACK, for copies of its 2xx.
+    pub last_ack: Option<(Branch, Bytes)>,
     /// Our own source and name in this leg's RTCP come from it.
     pub identity: u128,
     /// Port and admission were given back.
@@ -246,11 +264,21 @@ impl Leg {
         }
     }
 
-    /// Returns whether the request with this branch is ours and waits.
+    /// Returns whether the request with this branch is ours: one that waits, or the
+    /// re-INVITE whose 2xx may come once more.
     #[must_use]
     pub fn sent(&self, branch: Branch) -> bool {
         let opening = matches!(&self.opening, Opening::Ours(calling) if calling.branch == branch);
-        opening || self.asking.iter().any(|ask| ask.branch == branch)
+        let waits = self.asking.iter().any(|ask| ask.branch == branch);
+        opening || waits || self.ack_again(branch).is_some()
+    }
+
+    /// Returns the ACK that each copy of the 2xx to this re-INVITE wants again
+    /// (RFC 3261 §13.2.2.4).
+    #[must_use]
+    pub fn ack_again(&self, branch: Branch) -> Option<&Bytes> {
+        let (of, ack) = self.last_ack.as_ref()?;
+        (*of == branch).then_some(ack)
     }
 
     /// Returns whether nothing of this leg is open any more.
@@ -272,14 +300,14 @@ impl Leg {
     /// Returns whether an INVITE or UPDATE of ours is in the air.
     #[must_use]
     pub fn is_changing(&self) -> bool {
-        let changes = |ask: &Asking| matches!(ask.what, Errand::Change | Errand::Refresh);
-        self.asking.iter().any(changes)
+        self.asking.iter().any(|ask| ask.what.is_change())
     }
 
     /// Returns whether our BYE is in the air.
     #[must_use]
     pub fn is_ending(&self) -> bool {
-        self.asking.iter().any(|ask| ask.what == Errand::Bye)
+        let ends = |ask: &Asking| matches!(ask.what, Errand::Bye | Errand::LastBye);
+        self.asking.iter().any(ends)
     }
 
     /// Returns the method a change of the session goes by.

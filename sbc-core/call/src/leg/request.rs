@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use sbc_sip::dialog::Dialog;
+use sbc_sip::dialog::life::State;
 use sbc_sip::message::session::RAck;
 use sbc_sip::message::{Method, NameAddr, Param, Params, Uri, Writer};
 use sbc_sip::transaction::branch::Branch;
@@ -27,13 +28,30 @@ struct Draft<'a> {
 impl Leg {
     /// Ends the dialog with a BYE, if there is one to end.
     pub fn bye(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) {
+        self.farewell(desk, owner, cause, Errand::Bye);
+    }
+
+    /// Sends the BYE of a dialog that ends once more, by the way its peer has left.
+    /// Returns false if there is no such dialog.
+    pub fn bye_again(&mut self, desk: &mut Desk, owner: Owner, cause: Option<Cause>) -> bool {
+        let state = self.dialog.as_ref().map(Dialog::state);
+        state == Some(State::Ending) && self.farewell(desk, owner, cause, Errand::LastBye)
+    }
+
+    fn farewell(
+        &mut self,
+        desk: &mut Desk,
+        owner: Owner,
+        cause: Option<Cause>,
+        what: Errand,
+    ) -> bool {
         let cause = cause.filter(|_| desk.peer(self.peer).is_some_and(|p| p.headers.reason));
         let write = |writer: &mut Writer<'_>, _: &Self| {
             if let Some(cause) = cause {
                 cause.write(writer);
             }
         };
-        self.ask(desk, owner, Method::Bye, Errand::Bye, None, write);
+        self.ask(desk, owner, Method::Bye, what, None, write)
     }
 
     /// Acknowledges a reliable provisional response (RFC 3262 §7.2).
@@ -108,7 +126,12 @@ impl Leg {
         let Some(bytes) = self.write(&draft, sdp, write) else {
             return false;
         };
-        self.asking.push(Asking { branch, what, cseq });
+        self.asking.push(Asking {
+            branch,
+            what,
+            cseq,
+            until: None,
+        });
         let to = desk.next_hop(self);
         desk.send(owner, branch, method, to, bytes);
         true

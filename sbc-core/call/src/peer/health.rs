@@ -1,5 +1,6 @@
-//! Whether a peer is alive: answers and silences of our OPTIONS come in, a
-//! state and the time of the next OPTIONS go out (RFC 3261 §11).
+//! Whether a peer is alive: answers and silences of our OPTIONS and of calls come
+//! in, a state and the time of the next OPTIONS go out (RFC 3261 §11). A peer that
+//! is sent no OPTIONS and is down is tried by a call instead.
 
 use core::time::Duration;
 
@@ -12,7 +13,10 @@ pub const EVERY_AFTER_A_MISS: Duration = Duration::from_secs(5);
 /// How a peer's life is watched.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Watch {
-    /// The pause between two OPTIONS to a peer that answers.
+    /// OPTIONS ask it; nothing but calls tells of the others.
+    pub asked: bool,
+    /// The pause between two OPTIONS to a peer that answers, or between two calls
+    /// that try a peer that is down.
     pub every: Duration,
     /// This many misses in a row, and the peer is down.
     pub down_after: u8,
@@ -67,12 +71,13 @@ impl Health {
         }
     }
 
-    /// Takes the outcome of one OPTIONS. Returns the new state if it changed.
+    /// Takes the outcome of one OPTIONS, or the silence of a call. Returns the new state
+    /// if it changed.
     pub fn note(&mut self, now: Instant, event: Event) -> Option<State> {
         let (state, streak) = next(self.watch, self.state, self.streak, event);
         // Neither a death nor a return is waited for longer than it takes.
         self.next = now
-            + if event == Event::Missed || state == State::Down {
+            + if self.watch.asked && (event == Event::Missed || state == State::Down) {
                 EVERY_AFTER_A_MISS.min(self.watch.every)
             } else {
                 self.watch.every
@@ -86,6 +91,26 @@ impl Health {
         Some(state)
     }
 
+    /// Takes the first answer to a call: whatever it says, the peer lives. One that is
+    /// asked comes back by its own word alone, which may be that it wants no calls.
+    pub fn heard(&mut self, now: Instant) {
+        if self.watch.asked && self.state == State::Down {
+            return;
+        }
+        // Calls do not put the next OPTIONS off.
+        let due = self.next;
+        self.note(now, Event::Answered);
+        self.next = self.next.min(due);
+    }
+
+    /// Takes note that a call is offered to the peer: if it is down, no other tries it
+    /// for the same pause.
+    pub fn tried(&mut self, now: Instant) {
+        if !self.watch.asked && self.state == State::Down {
+            self.sent(now);
+        }
+    }
+
     /// Takes a Retry-After of the peer: no call is offered to it until then.
     pub fn rest(&mut self, now: Instant, pause: Duration) {
         self.rests_until = Some(now + pause);
@@ -94,7 +119,9 @@ impl Health {
     /// Returns whether a call may be offered to the peer.
     #[must_use]
     pub fn takes_calls(&self, now: Instant) -> bool {
-        self.state != State::Down && self.rests_until.is_none_or(|until| until <= now)
+        let may_try = !self.watch.asked && self.next <= now;
+        let rests = self.rests_until.is_some_and(|until| until > now);
+        (self.state != State::Down || may_try) && !rests
     }
 
     /// Returns when the next OPTIONS is due.
@@ -137,6 +164,7 @@ mod tests {
     use super::{Event, Health, State, Watch};
 
     const WATCH: Watch = Watch {
+        asked: true,
         every: Duration::from_secs(30),
         down_after: 3,
         up_after: 2,
@@ -187,6 +215,40 @@ mod tests {
         health.rest(ZERO, Duration::from_secs(5));
         assert!(!health.takes_calls(Duration::from_secs(4)));
         assert!(health.takes_calls(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_peer_that_is_not_asked_is_tried_by_one_call_in_each_pause() {
+        let watch = Watch {
+            asked: false,
+            up_after: 1,
+            ..WATCH
+        };
+        let mut health = Health::new(watch, ZERO, ZERO);
+        for _ in 0..3 {
+            health.note(ZERO, Event::Missed);
+        }
+        let (soon, then) = (Duration::from_secs(29), Duration::from_secs(30));
+        assert!(!health.takes_calls(soon));
+        assert!(health.takes_calls(then));
+        health.tried(then);
+        assert!(!health.takes_calls(then + soon));
+        assert!(health.takes_calls(then + then));
+        health.heard(then);
+        assert_eq!(health.state(), (State::Up, then));
+        assert!(health.takes_calls(then));
+    }
+
+    #[test]
+    fn an_answer_to_a_call_neither_revives_a_peer_that_is_asked_nor_puts_options_off() {
+        let mut health = health();
+        health.note(ZERO, Event::Answered);
+        health.heard(Duration::from_secs(20));
+        assert_eq!(health.due(), Duration::from_secs(30));
+        health.note(ZERO, Event::Refused);
+        health.heard(ZERO);
+        health.heard(ZERO);
+        assert_eq!(health.state().0, State::Down);
     }
 
     #[test]

@@ -5,6 +5,10 @@ use core::time::Duration;
 
 use sbc_sip::Instant;
 
+/// One call in the bucket of a rate limit. The greatest rate fills a bucket with
+/// less than a quarter of what 64 bits hold.
+const CALL: u64 = 1_000_000_000;
+
 /// What one peer may carry.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Limits {
@@ -36,7 +40,8 @@ pub enum Full {
 pub struct Load {
     active: u32,
     emergency: u32,
-    /// The bucket of the rate limit, in thousandths of a call.
+    /// The bucket of the rate limit, in billionths of a call: a rate drains it
+    /// by whole units each nanosecond, so nothing is lost between two looks.
     spent: u64,
     at: Instant,
 }
@@ -80,14 +85,26 @@ impl Load {
     /// never more than `rate` a second over time.
     fn spend(&mut self, now: Instant, rate: u32) -> Result<(), Full> {
         let drained = now.saturating_sub(self.at).min(Duration::from_secs(1));
-        let millis = u64::try_from(drained.as_millis()).unwrap_or(1000);
-        self.spent = self.spent.saturating_sub(millis * u64::from(rate));
+        let nanos = u64::try_from(drained.as_nanos()).unwrap_or(CALL);
+        // Another rate may have filled it above what this one holds.
+        let whole = u64::from(rate) * CALL;
+        self.spent = self
+            .spent
+            .min(whole)
+            .saturating_sub(nanos * u64::from(rate));
         self.at = now;
-        if self.spent + 1000 > u64::from(rate) * 1000 {
+        if self.spent + CALL > whole {
             return Err(Full::Rate { limit: rate });
         }
-        self.spent += 1000;
+        self.spent += CALL;
         Ok(())
+    }
+
+    /// Takes back what [`Load::admit`] gave a call that was then turned away
+    /// elsewhere: it counts for no limit.
+    pub fn undo(&mut self) {
+        self.release(false);
+        self.spent = self.spent.saturating_sub(CALL);
     }
 
     /// Gives back what [`Load::admit`] took.
@@ -188,5 +205,44 @@ mod tests {
         assert_eq!(taken(&mut load, Duration::from_secs(5)), 10);
         assert_eq!(taken(&mut load, Duration::from_millis(5_500)), 5);
         assert_eq!(taken(&mut load, Duration::from_secs(7)), 10);
+    }
+
+    const TEN_A_SECOND: Limits = Limits {
+        calls: 1000,
+        reserve: 0,
+        per_second: Some(10),
+    };
+
+    #[test]
+    fn a_flood_of_ten_thousand_calls_a_second_lets_through_what_the_limit_says() {
+        let mut load = Load::default();
+        let start = Duration::from_secs(5);
+        let taken = (0..=20_000)
+            .map(|n| start + n * Duration::from_nanos(100_003))
+            .filter(|at| load.admit(*at, TEN_A_SECOND, false).is_ok())
+            .count();
+        assert_eq!(taken, 10 + 20);
+    }
+
+    #[test]
+    fn a_call_that_was_turned_away_elsewhere_counts_for_no_limit() {
+        let mut load = Load::default();
+        for _ in 0..50 {
+            load.admit(ZERO, TEN_A_SECOND, false).unwrap();
+            load.undo();
+        }
+        assert_eq!(load.active(), 0);
+        assert_eq!(load.admit(ZERO, TEN_A_SECOND, false), Ok(()));
+    }
+
+    #[test]
+    fn the_greatest_rate_has_a_bucket_too() {
+        let limits = Limits {
+            per_second: Some(u32::MAX),
+            ..TEN_A_SECOND
+        };
+        let mut load = Load::default();
+        assert_eq!(load.admit(ZERO, limits, false), Ok(()));
+        assert_eq!(load.admit(Duration::MAX, limits, false), Ok(()));
     }
 }

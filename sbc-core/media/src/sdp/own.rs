@@ -123,6 +123,12 @@ impl Own {
         self.port
     }
 
+    /// Returns the direction that was said last.
+    pub fn direction(&self) -> Direction {
+        let said = self.said.as_ref();
+        said.map_or(Direction::SendRecv, |said| said.direction)
+    }
+
     /// Writes an offer. The version grows if it differs from what was said last.
     pub fn offer(&mut self, wish: &Wish) -> String {
         let number = |events: Events| self.events.unwrap_or(usable(events.number));
@@ -189,10 +195,27 @@ impl Own {
         }
     }
 
+    /// Returns the last description as an offer of this direction. The version grows if
+    /// it is another.
+    pub fn turned(&mut self, direction: Direction, zero_address: bool) -> Option<String> {
+        let said = self.said.clone()?;
+        Some(self.say(Said {
+            direction,
+            zero_address,
+            ..said
+        }))
+    }
+
     /// Returns the last description again, unchanged, for a refresh of our own
     /// (RFC 4028 §7.4).
     pub fn again(&self) -> Option<String> {
         self.said.as_ref().map(|said| write(self, said))
+    }
+
+    /// Leaves one version out: the peer took a description under it that counts no
+    /// more, so the one before has to come again as a newer one (RFC 3264 §8).
+    pub const fn skip_version(&mut self) {
+        self.version += 2;
     }
 
     pub(super) fn sections(&self) -> usize {

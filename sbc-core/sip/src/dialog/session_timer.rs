@@ -53,6 +53,9 @@ pub struct SessionTimer {
     learned: Option<u32>,
     retries: u8,
     update: bool,
+    /// The peer took part in the latest agreement, rather than being watched by us
+    /// alone.
+    agreed: bool,
     half: Option<Instant>,
     end: Option<Instant>,
 }
@@ -75,6 +78,7 @@ pub struct Record {
     half_in_ms: Option<u64>,
     learned: Option<u32>,
     update: bool,
+    agreed: bool,
 }
 
 impl SessionTimer {
@@ -87,6 +91,7 @@ impl SessionTimer {
             learned: None,
             retries: 0,
             update: false,
+            agreed: false,
             half: None,
             end: None,
         }
@@ -149,6 +154,7 @@ impl SessionTimer {
     /// 4028 §7.2).
     pub fn accepted(&mut self, now: Instant, expires: Option<SessionExpires>) {
         let offered = self.offer().expires.secs;
+        self.agreed = expires.is_some();
         match expires {
             // A missing parameter is the peer's mistake; refreshing is safe
             // whatever it meant.
@@ -161,12 +167,13 @@ impl SessionTimer {
         }
     }
 
-    /// Takes the status of a final answer other than 2xx and 422 to our
-    /// refresh, 408 standing for none at all (RFC 4028 §10).
+    /// Takes the status of a final answer other than 2xx to our refresh (RFC 4028
+    /// §10). It ends no session but that of a peer that agreed to a timer.
     pub fn refused(&mut self, now: Instant, status: u16) -> Option<Due> {
         let event = match status {
             408 | 481 => Event::Dead,
-            _ => Event::Refused,
+            _ if self.agreed => Event::Refused,
+            _ => Event::RefusedAlone,
         };
         // A peer that names UPDATE but does not have it gets a re-INVITE.
         let fall_back = self.update && matches!(status, 405 | 501);
@@ -179,6 +186,16 @@ impl SessionTimer {
             }
             _ => due,
         }
+    }
+
+    /// Takes note that our refresh has no answer: 408 for silence, another status if
+    /// it could not be sent, which says nothing of the peer.
+    pub fn unanswered(&mut self, now: Instant, status: u16) -> Option<Due> {
+        let event = match status {
+            408 => Event::Dead,
+            _ => Event::Refused,
+        };
+        self.apply(now, event)
     }
 
     /// Returns what to answer a peer's INVITE or UPDATE with. Nothing changes
@@ -222,6 +239,9 @@ impl SessionTimer {
     pub fn answered(&mut self, now: Instant, asked: Asked, answer: Answer) {
         if let Some(min_secs) = asked.min_secs.filter(|&secs| secs <= MOST_SECS) {
             self.learned = self.learned.max(Some(min_secs));
+        }
+        if !matches!(answer, Answer::TooSmall { .. }) {
+            self.agreed = asked.timer || asked.expires.is_some();
         }
         match answer {
             Answer::TooSmall { .. } => {}
@@ -270,6 +290,7 @@ impl SessionTimer {
             half_in_ms: self.half.map(left).or(asking),
             learned: self.learned,
             update: self.update,
+            agreed: self.agreed,
         }
     }
 
@@ -288,6 +309,7 @@ impl SessionTimer {
             learned: record.learned,
             retries: 0,
             update: record.update,
+            agreed: record.agreed,
             half: record
                 .half_in_ms
                 .filter(|_| state == State::Ours)

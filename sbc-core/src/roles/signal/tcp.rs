@@ -177,8 +177,13 @@ fn connect(desk: &Rc<Desk>, to: Destination) -> Option<(u64, Rc<Writer>)> {
             Ok(Err(_)) | Err(_) => close(&desk, id),
         }
         // Whatever waits for an answer by it will not get one.
-        for connection in [number, to.connection] {
-            let to = Destination { connection, ..to };
+        let ours = Destination {
+            connection: number,
+            ..to
+        };
+        desk.handle(Input::Unreachable { to: ours });
+        // Once for each name: what left anew meanwhile is not lost.
+        if to != ours {
             desk.handle(Input::Unreachable { to });
         }
     });

@@ -29,8 +29,11 @@ pub enum Event {
     Half,
     /// The moment to hang up, shortly before the interval ends.
     End,
-    /// Our refresh was refused, but not as below.
+    /// Our refresh was refused, but not as below, or could not be sent.
     Refused,
+    /// The same by a peer that agreed to no timer: it is there, and that is all that
+    /// was asked.
+    RefusedAlone,
     /// Our refresh was answered with 408 or 481, or not at all.
     Dead,
 }
@@ -59,10 +62,11 @@ pub const fn next(state: State, event: Event) -> (State, &'static [Action]) {
         (Ours, Event::Half) => (Asking, &[StopHalf, Refresh]),
         (Ours | Asking | Theirs, Event::End) => (Over, &[StopHalf, StopEnd, SendBye]),
         (Asking, Event::Refused) => (Ours, &[StartRetry]),
+        (Asking, Event::RefusedAlone) => (Ours, &[StartEnd, StartRetry]),
         (Asking, Event::Dead) => (Over, &[StopHalf, StopEnd, SendBye]),
         (Off | Asking | Theirs, Event::Half) | (Off, Event::End) => (state, &[]),
         // A refresh that a newer agreement has overtaken.
-        (Off | Ours | Theirs, Event::Refused | Event::Dead) => (state, &[]),
+        (Off | Ours | Theirs, Event::Refused | Event::RefusedAlone | Event::Dead) => (state, &[]),
         (Over, _) => (Over, &[]),
     }
 }

@@ -39,6 +39,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
             Event::Half,
             Event::End,
             Event::Refused,
+            Event::RefusedAlone,
             Event::Dead,
         ],
         next,
@@ -51,6 +52,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
          Off Half -> Off []
          Off End -> Off []
          Off Refused -> Off []
+         Off RefusedAlone -> Off []
          Off Dead -> Off []
          Ours AgreedOurs -> Ours [StartHalf, StartEnd]
          Ours AgreedTheirs -> Theirs [StopHalf, StartEnd]
@@ -58,6 +60,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
          Ours Half -> Asking [StopHalf, Refresh]
          Ours End -> Over [StopHalf, StopEnd, SendBye]
          Ours Refused -> Ours []
+         Ours RefusedAlone -> Ours []
          Ours Dead -> Ours []
          Asking AgreedOurs -> Ours [StartHalf, StartEnd]
          Asking AgreedTheirs -> Theirs [StopHalf, StartEnd]
@@ -65,6 +68,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
          Asking Half -> Asking []
          Asking End -> Over [StopHalf, StopEnd, SendBye]
          Asking Refused -> Ours [StartRetry]
+         Asking RefusedAlone -> Ours [StartEnd, StartRetry]
          Asking Dead -> Over [StopHalf, StopEnd, SendBye]
          Theirs AgreedOurs -> Ours [StartHalf, StartEnd]
          Theirs AgreedTheirs -> Theirs [StopHalf, StartEnd]
@@ -72,6 +76,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
          Theirs Half -> Theirs []
          Theirs End -> Over [StopHalf, StopEnd, SendBye]
          Theirs Refused -> Theirs []
+         Theirs RefusedAlone -> Theirs []
          Theirs Dead -> Theirs []
          Over AgreedOurs -> Over []
          Over AgreedTheirs -> Over []
@@ -79,6 +84,7 @@ fn the_whole_table_is_the_one_of_the_rfc() {
          Over Half -> Over []
          Over End -> Over []
          Over Refused -> Over []
+         Over RefusedAlone -> Over []
          Over Dead -> Over []",
     );
 }
@@ -288,6 +294,73 @@ fn a_peer_without_support_is_left_alone_or_watched() {
     let mut sloppy = timer(Party::Us, false);
     sloppy.accepted(at(0), expires(600, None));
     assert_eq!(sloppy.running(), Some((Party::Us, 600)));
+}
+
+/// RFC 4028 §10: who agreed to no timer is watched, and any answer says that it is
+/// there.
+#[test]
+fn a_refusal_of_a_peer_that_agreed_to_no_timer_ends_nothing() {
+    let mut timer = timer(Party::Us, true);
+    timer.accepted(at(0), None);
+    for refusal in 0..50 {
+        let due = timer.next_wakeup().unwrap();
+        assert_eq!(timer.wakeup(due), Some(Due::Refresh(Method::Invite)));
+        let status = [403, 488, 491, 500][refusal % 4];
+        assert_eq!(timer.refused(due, status), None);
+        assert_eq!(timer.next_wakeup(), Some(due + Duration::from_secs(884)));
+    }
+    let due = timer.next_wakeup().unwrap();
+    timer.wakeup(due);
+    assert_eq!(timer.refused(due, 481), Some(Due::Bye));
+}
+
+#[test]
+fn a_refusal_of_a_peer_that_asked_for_a_timer_is_one_of_a_peer_that_agreed() {
+    for (asked, ends) in [
+        (Asked::default(), false),
+        (
+            Asked {
+                timer: true,
+                ..Asked::default()
+            },
+            true,
+        ),
+        (
+            Asked {
+                expires: expires(1_800, None),
+                ..Asked::default()
+            },
+            true,
+        ),
+    ] {
+        let mut timer = timer(Party::Us, true);
+        timer.answered(at(0), asked, timer.answer(asked));
+        timer.wakeup(at(900));
+        let policy = Policy::new(1_800, 90, Party::Us, true).unwrap();
+        let mut timer = SessionTimer::resume(policy, at(900), &timer.record(at(900)));
+        timer.wakeup(at(900));
+        timer.refused(at(900), 488);
+        timer.wakeup(at(1_334));
+        timer.refused(at(1_760), 488);
+        let over = timer.wakeup(at(1_768));
+        assert_eq!(over == Some(Due::Bye), ends, "{asked:?}");
+    }
+}
+
+/// What could not be sent was not refused.
+#[test]
+fn a_refresh_without_an_answer_says_nothing_of_the_peer() {
+    let mut timer = timer(Party::Us, true);
+    timer.accepted(at(0), None);
+    timer.wakeup(at(900));
+    assert_eq!(timer.unanswered(at(900), 503), None);
+    timer.wakeup(at(1_334));
+    assert_eq!(timer.unanswered(at(1_334), 408), Some(Due::Bye));
+    timer = self::timer(Party::Us, true);
+    timer.accepted(at(0), None);
+    timer.wakeup(at(900));
+    assert_eq!(timer.unanswered(at(1_760), 503), None);
+    assert_eq!(timer.wakeup(at(1_768)), Some(Due::Bye));
 }
 
 /// RFC 4028 §10.
