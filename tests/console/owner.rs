@@ -280,9 +280,15 @@ commit
 ";
     let said = node.follows(lines);
     assert!(said.contains("is live"), "{said}");
-    assert!(said.contains("SBC-0601") && said.contains("vpn/far"), "{said}");
+    assert!(
+        said.contains("SBC-0601") && said.contains("vpn/far"),
+        "{said}"
+    );
     let word = json!({"secret": "vpn/far", "value": "a word of more than twenty letters"});
     assert!(Talk::open(&node).ask("secrets.set", &word)["ok"].is_object());
     let said = node.follows("configure\nset trunk itsp-a max-simultaneous-calls 5\ncommit\n");
-    assert!(said.contains("is live") && !said.contains("SBC-0601"), "{said}");
+    assert!(
+        said.contains("is live") && !said.contains("SBC-0601"),
+        "{said}"
+    );
 }
