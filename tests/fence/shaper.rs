@@ -72,6 +72,19 @@ fn sent(world: &World, from: Duration, to: Duration) -> BTreeMap<u8, u64> {
     sums
 }
 
+/// Returns how many packets of IKE left without the mark of signalling. One that waited
+/// with the bulk left voice without keys for nine seconds.
+fn unmarked(world: &World) -> usize {
+    let seen = world.stage.switch.seen(INTERNET).into_iter();
+    let ike = seen.filter(|seen| match carried(&seen.frame) {
+        Carried::Ipv4(packet) => {
+            packet.from == OUTSIDE && packet.ports == Some((500, 500)) && packet.dscp != 24
+        }
+        _ => false,
+    });
+    ike.count()
+}
+
 /// What came of each stream of voice that left the node towards the providers: its
 /// packets, those that are missing between them, and the longest time between two.
 fn streams(world: &World, from: Duration, to: Duration) -> Vec<(u64, u64, Duration)> {
@@ -194,6 +207,7 @@ fn no_voice_is_lost_when_twice_the_link_is_offered_beside_it() {
         "the link is shaped: {whole} bit/s"
     );
 
+    assert_eq!(unmarked(&world), 0, "IKE without the mark of signalling");
     let voice = streams(&world, from, to);
     for (packets, missing, longest) in &voice {
         println!("voice: {packets} packets, {missing} missing, longest gap {longest:?}");

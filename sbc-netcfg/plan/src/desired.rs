@@ -178,6 +178,9 @@ pub struct Connection {
     pub dead_peer: Duration,
     pub nat_traversal: bool,
     pub initiates: bool,
+    /// The mark of the packets that agree on keys (RFC 2474 §3): that of signalling, so
+    /// that they do not wait behind what may wait.
+    pub dscp: u8,
 }
 
 impl fmt::Display for LinkKind {

@@ -54,6 +54,8 @@ pub struct Association {
     pub dead_peer: Duration,
     /// Wrap ESP in UDP always (RFC 3948), as behind a translator.
     pub nat_traversal: bool,
+    /// The mark of IKE's own packets (RFC 2474 §3).
+    pub dscp: u8,
     pub initiates: bool,
     /// Another life of the keys, for tests and for peers that ask for it.
     pub rekey_child: Option<Duration>,
@@ -75,6 +77,7 @@ pub(super) struct Connection {
     proposals: Vec<String>,
     dpd_delay: String,
     encap: bool,
+    dscp: String,
     mobike: bool,
     unique: &'static str,
     keyingtries: u32,
@@ -128,6 +131,7 @@ impl Association {
             proposals: vec![ike],
             dpd_delay: seconds(self.dead_peer),
             encap: self.nat_traversal,
+            dscp: format!("{:06b}", self.dscp),
             // Addresses of a tunnel are fixed: nobody may move it (RFC 4555).
             mobike: false,
             unique: "replace",
@@ -259,6 +263,7 @@ mod tests {
             suite: Suite::Aes256Gcm16Prfsha256X25519,
             dead_peer: Duration::from_secs(10),
             nat_traversal: false,
+            dscp: 24,
             initiates,
             rekey_child: None,
         }
@@ -278,7 +283,8 @@ mod tests {
     }
 
     /// GRE alone passes (RFC 2784 §3), in transport mode; nobody may move the ends
-    /// (RFC 4555); late packets have a window (RFC 4303 §3.4.3).
+    /// (RFC 4555); late packets have a window (RFC 4303 §3.4.3); IKE is marked as
+    /// signalling is (RFC 2474 §3).
     #[test]
     fn charon_is_told_of_gre_alone_in_transport_mode_between_two_fixed_ends() {
         let message = message(&association(Auth::Psk, true));
@@ -288,6 +294,7 @@ mod tests {
         assert_eq!(child["remote_ts"], json!(["dynamic[47]"]));
         assert_eq!(child["replay_window"], 128);
         assert_eq!(message["mobike"], false);
+        assert_eq!(message["dscp"], "011000");
         assert_eq!(message["local_addrs"], json!(["203.0.113.10"]));
         assert_eq!(message["remote_addrs"], json!(["198.51.100.20"]));
     }

@@ -150,6 +150,7 @@ fn association(connection: &Connection, auth: Auth) -> Association {
         suite: connection.suite,
         dead_peer: connection.dead_peer,
         nat_traversal: connection.nat_traversal,
+        dscp: connection.dscp,
         initiates: connection.initiates,
         rekey_child: None,
     }

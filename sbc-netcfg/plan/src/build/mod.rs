@@ -87,6 +87,7 @@ fn connections(node: &Node, places: &[Place]) -> Vec<Connection> {
             dead_peer: tunnel.dead_peer,
             nat_traversal: tunnel.nat_traversal,
             initiates: tunnel.initiates,
+            dscp: node.qos.signalling,
         })
     });
     tunnels.collect()

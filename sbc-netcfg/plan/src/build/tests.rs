@@ -373,6 +373,8 @@ fn a_tunnel_inherits_marks_and_clamps_segments_both_ways() {
         "enp2s0 at 10000000 bit/s: 1:10 prio 0 rate 8000000 ceil 10000000 1:20 prio 1 rate \
          1000000 ceil 10000000 1:30 prio 2 rate 1000000 ceil 10000000 (default)"
     );
+    // RFC 2474 §3: the agreement on keys goes in the class of signalling.
+    assert_eq!(desired.connections[0].dscp, 24);
     assert_eq!(
         desired.connections[0].to_string(),
         "itsp-a: 203.0.113.10 to 198.51.100.20 psk vpn/itsp-a aes256gcm16-prfsha256-x25519 \
