@@ -1,21 +1,11 @@
-//! Addresses come in, a program for the kernel goes out (the BPF of McCanne and
-//! Jacobson, as `SO_ATTACH_FILTER` of socket(7) takes it): it lets packets to or from
-//! those addresses through, so that a busy link does not crowd them out.
+//! Addresses come in, a program for the kernel goes out that lets packets to or from
+//! them through, so that a busy link does not crowd them out.
 
 use std::net::IpAddr;
 
 use socket2::SockFilter;
 
-/// Loads an octet, or four, from a place in the packet.
-const LOAD_OCTET: u16 = 0x30;
-const LOAD_WORD: u16 = 0x20;
-/// Keeps some bits of what was loaded.
-const AND: u16 = 0x54;
-/// Goes on by so many steps, or by one of two numbers of steps.
-const JUMP: u16 = 0x05;
-const JUMP_IF_EQUAL: u16 = 0x15;
-/// Ends with so many octets of the packet; 0 drops it.
-const RETURN: u16 = 0x06;
+use crate::bpf::{self, AND, JUMP, JUMP_IF_EQUAL, LOAD_OCTET, LOAD_WORD, RETURN, Step};
 
 const WHOLE: u32 = 0xffff;
 
@@ -23,19 +13,14 @@ const WHOLE: u32 = 0xffff;
 const ENDS: [u32; 2] = [12, 16];
 
 /// Addresses of IPv4 that the program looks for. With more, every packet of IPv4
-/// passes: the kernel takes 4,096 steps (`BPF_MAXINSNS`), and an address costs four.
+/// passes: an address costs four of the steps that the kernel takes.
 const ADDRESSES_MAX: usize = 1_000;
 
 /// Returns the program for packets that begin with the header of IP. Packets of IPv6
 /// pass if any address is one of IPv6.
 pub fn of(addresses: &[IpAddr]) -> Vec<SockFilter> {
-    let steps = steps(addresses).into_iter();
-    steps
-        .map(|(code, yes, no, value)| SockFilter::new(code, yes, no, value))
-        .collect()
+    bpf::program(steps(addresses))
 }
-
-type Step = (u16, u8, u8, u32);
 
 fn steps(addresses: &[IpAddr]) -> Vec<Step> {
     let four: Vec<u32> = addresses
@@ -133,7 +118,7 @@ mod tests {
         assert!(passes(&steps(&[loopback]), &packet(6, [0; 4], [0; 4])));
         assert!(!passes(&steps(&[loopback]), &packet(4, [0; 4], [0; 4])));
         let many = vec![IpAddr::from([10, 0, 0, 1]); ADDRESSES_MAX];
-        assert!(steps(&many).len() <= 4_096);
+        assert!(steps(&many).len() <= bpf::STEPS_MAX);
         let more = vec![IpAddr::from([10, 0, 0, 1]); ADDRESSES_MAX + 1];
         assert!(passes(&steps(&more), &packet(4, [1; 4], [2; 4])));
     }

@@ -6,18 +6,11 @@
 
 use std::net::IpAddr;
 
+use sbc_core::bpf::{self, AND, JUMP_IF_EQUAL, LOAD_OCTET, LOAD_WORD, RETURN, SHIFT_RIGHT, Step};
 use socket2::SockFilter;
 
-/// The kernel takes 4,096 instructions (`BPF_MAXINSNS`); each network needs at
-/// most sixteen.
+/// Each network needs at most sixteen of the steps that the kernel takes.
 pub const NETWORKS_MAX: usize = 250;
-
-const LOAD_WORD: u16 = 0x20;
-const LOAD_BYTE: u16 = 0x30;
-const AND: u16 = 0x54;
-const EQUAL: u16 = 0x15;
-const RETURN: u16 = 0x06;
-const SHIFT_RIGHT: u16 = 0x74;
 
 /// Offsets from here count from the network header (`SKF_NET_OFF`).
 const NETWORK: u32 = 0xfff0_0000;
@@ -25,24 +18,15 @@ const V4_SOURCE: u32 = 12;
 const V6_SOURCE: u32 = 8;
 const KEEP: u32 = 0xffff_ffff;
 
-/// One instruction before it is packed.
-type Line = (u16, u8, u8, u32);
-
 /// Returns the program that keeps packets from `networks` (address, prefix
 /// length) and drops all others, or `None` if there are more than
 /// [`NETWORKS_MAX`].
 #[must_use]
 pub fn program(networks: &[(IpAddr, u8)]) -> Option<Vec<SockFilter>> {
-    let lines = lines(networks)?;
-    Some(
-        lines
-            .into_iter()
-            .map(|(code, yes, no, value)| SockFilter::new(code, yes, no, value))
-            .collect(),
-    )
+    lines(networks).map(bpf::program)
 }
 
-fn lines(networks: &[(IpAddr, u8)]) -> Option<Vec<Line>> {
+fn lines(networks: &[(IpAddr, u8)]) -> Option<Vec<Step>> {
     if networks.len() > NETWORKS_MAX {
         return None;
     }
@@ -59,20 +43,20 @@ fn lines(networks: &[(IpAddr, u8)]) -> Option<Vec<Line>> {
 
 /// Keeps the packet if its version and the first `prefix` bits of its source
 /// are these; falls through to the next block otherwise.
-fn block(lines: &mut Vec<Line>, version: u32, source: u32, octets: &[u8], prefix: u8) {
+fn block(lines: &mut Vec<Step>, version: u32, source: u32, octets: &[u8], prefix: u8) {
     let words = words(octets, prefix);
     // After the version test come load, mask and test for each word, then keep.
     let length = u8::try_from(words.len() * 3 + 1).unwrap_or(u8::MAX);
-    lines.push((LOAD_BYTE, 0, 0, NETWORK));
+    lines.push((LOAD_OCTET, 0, 0, NETWORK));
     lines.push((SHIFT_RIGHT, 0, 0, 4));
-    lines.push((EQUAL, 0, length, version));
+    lines.push((JUMP_IF_EQUAL, 0, length, version));
     let mut left = length;
     for (place, (want, mask)) in words.into_iter().enumerate() {
         let offset = u32::try_from(place * 4).unwrap_or(0);
         left = left.saturating_sub(3);
         lines.push((LOAD_WORD, 0, 0, NETWORK + source + offset));
         lines.push((AND, 0, 0, mask));
-        lines.push((EQUAL, 0, left, want));
+        lines.push((JUMP_IF_EQUAL, 0, left, want));
     }
     lines.push((RETURN, 0, 0, KEEP));
 }
@@ -100,23 +84,27 @@ fn words(octets: &[u8], prefix: u8) -> Vec<(u32, u32)> {
 mod tests {
     use std::net::IpAddr;
 
-    use super::{AND, EQUAL, LOAD_BYTE, LOAD_WORD, Line, NETWORK, RETURN, SHIFT_RIGHT, lines};
+    use sbc_core::bpf::STEPS_MAX;
+
+    use super::{
+        AND, JUMP_IF_EQUAL, LOAD_OCTET, LOAD_WORD, NETWORK, RETURN, SHIFT_RIGHT, Step, lines,
+    };
 
     /// Runs the program on one packet as the kernel would.
-    fn keeps(program: &[Line], packet: &[u8]) -> bool {
+    fn keeps(program: &[Step], packet: &[u8]) -> bool {
         let (mut at, mut accumulator) = (0, 0_u32);
         loop {
             let (code, yes, no, value) = program[at];
             at += 1;
             let from = value.wrapping_sub(NETWORK) as usize;
             match code {
-                LOAD_BYTE => accumulator = u32::from(packet[from]),
+                LOAD_OCTET => accumulator = u32::from(packet[from]),
                 LOAD_WORD => {
                     accumulator = u32::from_be_bytes(packet[from..from + 4].try_into().unwrap());
                 }
                 AND => accumulator &= value,
                 SHIFT_RIGHT => accumulator >>= value,
-                EQUAL => at += usize::from(if accumulator == value { yes } else { no }),
+                JUMP_IF_EQUAL => at += usize::from(if accumulator == value { yes } else { no }),
                 RETURN => return value != 0,
                 other => panic!("no such instruction: {other:#x}"),
             }
@@ -174,6 +162,6 @@ mod tests {
 
     #[test]
     fn the_longest_list_fits_into_the_kernel() {
-        assert!(lines(&[net("2001:db8::1", 128); 250]).unwrap().len() <= 4096);
+        assert!(lines(&[net("2001:db8::1", 128); 250]).unwrap().len() <= STEPS_MAX);
     }
 }
