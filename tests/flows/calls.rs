@@ -1,14 +1,10 @@
 //! Calls that are answered, and how they end.
 
-use crate::lab::Lab;
+use crate::lab::{Lab, text};
 use crate::persona::Habit;
 
 const DID: &str = "+49691231042";
 const OUT: &str = "+4930555200";
-
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
 
 /// RFC 3261 §13, §15.
 #[test]

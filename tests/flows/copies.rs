@@ -7,20 +7,11 @@ use crate::lab::{Lab, Wire};
 
 const DID: &str = "+49691231042";
 
-/// The carrier's call that the first server answered, and its name there.
-fn talking() -> (Lab, String, String) {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
-    (lab, call, id)
-}
-
 /// RFC 3261 §13.2.2.4: the ACK of a re-INVITE is lost, and goes again with each copy
 /// of the 200.
 #[test]
 fn a_200_to_a_hold_whose_ack_was_lost_is_acknowledged_again() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("med-1", &id, "INVITE", Some("inactive"));
     lab.run(8);
     lab.wires.insert("itsp", Wire::Hole);

@@ -6,14 +6,10 @@ use std::time::Duration;
 use sbc_media::tone::{Ringing, Tone};
 use sbc_tests::kit::sip::body;
 
-use crate::lab::Lab;
+use crate::lab::{Lab, text};
 use crate::persona::Habit;
 
 const DID: &str = "+49691231042";
-
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
 
 /// Flow 8 of the manual (RFC 3960 §3.2): silence behind a promise of media is covered by the ringing
 /// tone of the caller's country, which ends at the first packet or the answer.

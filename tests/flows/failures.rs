@@ -1,14 +1,10 @@
 //! Calls that are refused, that nobody answers, and peers that are dead.
 
-use crate::lab::{Lab, Wire};
+use crate::lab::{Lab, Wire, text};
 use crate::persona::Habit;
 
 const DID: &str = "+49691231042";
 const OUT: &str = "+4930555200";
-
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
 
 /// What the caller hears when both servers answer `code`.
 fn refused_with(code: u16) -> String {

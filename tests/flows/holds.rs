@@ -6,19 +6,12 @@ const DID: &str = "+49691231042";
 
 /// A call that is up: the lab, and both sides with their Call-IDs, `name` first.
 fn talking(name: &'static str) -> (Lab, [(&'static str, String); 2]) {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
+    let (lab, call, id) = Lab::talking(DID);
     let mut sides = [("itsp", call), ("med-1", id)];
     if name == "med-1" {
         sides.reverse();
     }
     (lab, sides)
-}
-
-fn open(lab: &Lab) -> bool {
-    lab.streams.values().next().unwrap().is_two_way()
 }
 
 /// The side asks with this direction, or without an offer.
@@ -45,11 +38,11 @@ fn a_side_that_held_resumes_without_an_offer_and_the_other_hears_of_it() {
         for hold in ["inactive", "sendonly"] {
             let (mut lab, [near, far]) = talking(name);
             asks(&mut lab, &near, Some(hold));
-            assert!(!open(&lab));
+            assert!(!lab.is_open());
             asks(&mut lab, &near, None);
             assert_eq!(told(&mut lab, &near), "sendrecv", "{name} {hold}");
             assert_eq!(told(&mut lab, &far), "sendrecv", "{name} {hold}");
-            assert!(open(&lab), "{name} {hold}");
+            assert!(lab.is_open(), "{name} {hold}");
             hang_up(lab, &near);
         }
     }
@@ -63,12 +56,12 @@ fn a_side_holds_and_resumes_by_its_answers_alone() {
         asks(&mut lab, &near, None);
         assert_eq!(told(&mut lab, &near), "sendrecv");
         assert_eq!(told(&mut lab, &far), "inactive");
-        assert!(!open(&lab));
+        assert!(!lab.is_open());
         lab.of("itsp").late = "sendrecv";
         asks(&mut lab, &near, None);
         assert_eq!(told(&mut lab, &near), "sendrecv");
         assert_eq!(told(&mut lab, &far), "sendrecv");
-        assert!(open(&lab));
+        assert!(lab.is_open());
     }
     hang_up(lab, &far);
 }
@@ -87,7 +80,7 @@ fn a_side_that_is_held_is_offered_the_hold() {
     assert_eq!(lab.heard(far.0, &far.1), before);
     asks(&mut lab, &far, None);
     assert_eq!(told(&mut lab, &near), "sendrecv");
-    assert!(open(&lab));
+    assert!(lab.is_open());
     hang_up(lab, &far);
 }
 
@@ -103,14 +96,14 @@ fn sides_that_both_hold_resume_one_after_the_other_without_offers() {
         lab.of(near.0).holds = false;
         lab.of(near.0).late = "recvonly";
         asks(&mut lab, &near, None);
-        assert!(!open(&lab), "{name}");
+        assert!(!lab.is_open(), "{name}");
         lab.of(near.0).late = "sendrecv";
         lab.of(far.0).holds = false;
         asks(&mut lab, &far, None);
         for side in [&near, &far] {
             assert_eq!(told(&mut lab, side), "sendrecv", "{name}");
         }
-        assert!(open(&lab), "{name}");
+        assert!(lab.is_open(), "{name}");
         hang_up(lab, &near);
     }
 }
@@ -139,7 +132,7 @@ fn a_resume_without_an_offer_reaches_a_side_that_said_491() {
     lab.of("med-1").changes = 0;
     lab.run(5_000);
     assert_eq!(told(&mut lab, &far), "sendrecv");
-    assert!(open(&lab));
+    assert!(lab.is_open());
     hang_up(lab, &near);
 }
 
@@ -154,9 +147,9 @@ fn a_resume_without_an_offer_waits_for_what_the_other_side_asks() {
         lab.request(far.0, &far.1, "INVITE", None);
         lab.run(6_000);
         assert_eq!(told(&mut lab, &far), "sendrecv", "{ms}");
-        assert!(open(&lab), "{ms}");
+        assert!(lab.is_open(), "{ms}");
         asks(&mut lab, &near, Some("sendonly"));
-        assert!(!open(&lab), "{ms}");
+        assert!(!lab.is_open(), "{ms}");
     }
     hang_up(lab, &near);
 }
@@ -167,11 +160,11 @@ fn a_resume_that_the_other_side_refuses_leaves_the_call_up() {
     asks(&mut lab, &near, Some("sendonly"));
     lab.of("med-1").changes = 488;
     asks(&mut lab, &near, None);
-    assert!(!open(&lab));
+    assert!(!lab.is_open());
     lab.of("med-1").changes = 0;
     asks(&mut lab, &near, Some("sendonly"));
     asks(&mut lab, &near, Some("sendrecv"));
     assert_eq!(told(&mut lab, &far), "sendrecv");
-    assert!(open(&lab));
+    assert!(lab.is_open());
     hang_up(lab, &near);
 }

@@ -75,6 +75,11 @@ fn checked(text: &str) -> Node {
         .unwrap_or_else(|| panic!("{:?}", checked.problems))
 }
 
+/// Returns what was heard, in a line.
+pub fn text(heard: &[String]) -> String {
+    heard.join(" ")
+}
+
 impl Lab {
     pub fn new() -> Self {
         Self::seeded(1)
@@ -149,6 +154,21 @@ impl Lab {
 
     pub fn habit(&mut self, name: &str, habit: Habit) {
         self.of(name).habit = habit;
+    }
+
+    /// Returns a lab where the carrier's call is up, the call, and its name at the first
+    /// server.
+    pub fn talking(number: &str) -> (Self, String, String) {
+        let mut lab = Self::new();
+        let call = lab.call("itsp", number);
+        lab.run(1_000);
+        let (id, _) = lab.last("med-1");
+        (lab, call, id)
+    }
+
+    /// Returns whether media goes both ways.
+    pub fn is_open(&self) -> bool {
+        self.streams.values().next().unwrap().is_two_way()
     }
 
     /// `name` calls `number` with an offer; returns the Call-ID.

@@ -4,32 +4,16 @@
 use sbc_call::Input;
 use sbc_media::stream::{MediaEvent, RtcpMode, StreamSide};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, text};
 use crate::persona::describe;
 
 const DID: &str = "+49691231042";
 
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
-
-fn talking() -> (Lab, String, String) {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
-    (lab, call, id)
-}
-
-fn open(lab: &Lab) -> bool {
-    lab.streams.values().next().unwrap().is_two_way()
-}
-
 /// RFC 3264 §8.4: hold and resume of the caller, in the server's form.
 #[test]
 fn the_carrier_holds_and_resumes() {
-    let (mut lab, call, id) = talking();
-    assert!(open(&lab));
+    let (mut lab, call, id) = Lab::talking(DID);
+    assert!(lab.is_open());
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(1_000);
     assert_eq!(
@@ -40,14 +24,14 @@ fn the_carrier_holds_and_resumes() {
         lab.of("itsp").calls[&call].session.as_deref(),
         Some("recvonly")
     );
-    assert!(!open(&lab));
+    assert!(!lab.is_open());
     lab.request("itsp", &call, "INVITE", Some("sendrecv"));
     lab.run(1_000);
     assert_eq!(
         lab.of("med-1").calls[&id].session.as_deref(),
         Some("sendrecv")
     );
-    assert!(open(&lab));
+    assert!(lab.is_open());
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -55,7 +39,7 @@ fn the_carrier_holds_and_resumes() {
 /// The carrier is told `sendonly`, whatever the server said.
 #[test]
 fn the_server_holds_inactive_and_the_carrier_hears_sendonly() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("med-1", &id, "INVITE", Some("inactive"));
     lab.run(1_000);
     assert_eq!(
@@ -68,7 +52,7 @@ fn the_server_holds_inactive_and_the_carrier_hears_sendonly() {
     );
     lab.request("med-1", &id, "INVITE", Some("sendrecv"));
     lab.run(1_000);
-    assert!(open(&lab));
+    assert!(lab.is_open());
     lab.request("med-1", &id, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -76,7 +60,7 @@ fn the_server_holds_inactive_and_the_carrier_hears_sendonly() {
 /// RFC 3311 §5: hold by UPDATE.
 #[test]
 fn a_hold_by_update_crosses_as_well() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("itsp", &call, "UPDATE", Some("sendonly"));
     lab.run(1_000);
     assert_eq!(
@@ -91,7 +75,7 @@ fn a_hold_by_update_crosses_as_well() {
 /// RFC 4028 §7.4.
 #[test]
 fn a_refresh_that_changes_nothing_stays_on_its_leg() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     let before = lab.heard("med-1", &id);
     for method in ["INVITE", "UPDATE"] {
         lab.request("itsp", &call, method, Some("sendrecv"));
@@ -106,7 +90,7 @@ fn a_refresh_that_changes_nothing_stays_on_its_leg() {
 /// An address that moves is settled on its leg, and the stream follows.
 #[test]
 fn a_moved_address_stays_on_its_leg_and_moves_the_stream() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     let before = lab.heard("med-1", &id);
     let invite = lab.of("itsp").calls[&call].invite.clone();
     let theirs = lab.of("itsp").calls[&call].theirs.clone();
@@ -136,7 +120,7 @@ fn a_moved_address_stays_on_its_leg_and_moves_the_stream() {
 /// RFC 3261 §14.1: what the other side refuses is refused, and the call goes on.
 #[test]
 fn a_hold_that_is_refused_leaves_the_call_as_it_was() {
-    let (mut lab, call, _) = talking();
+    let (mut lab, call, _) = Lab::talking(DID);
     lab.of("med-1").changes = 488;
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(2_000);
@@ -145,7 +129,7 @@ fn a_hold_that_is_refused_leaves_the_call_as_it_was() {
         "{:?}",
         lab.heard("itsp", &call)
     );
-    assert!(open(&lab));
+    assert!(lab.is_open());
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -153,7 +137,7 @@ fn a_hold_that_is_refused_leaves_the_call_as_it_was() {
 /// RFC 3261 §14.1: the other side says 491, and is asked again.
 #[test]
 fn a_glare_of_the_other_side_is_tried_again() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.of("med-1").changes = 491;
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(100);
@@ -171,7 +155,7 @@ fn a_glare_of_the_other_side_is_tried_again() {
 /// RFC 3261 §14.2: both sides hold at once.
 #[test]
 fn holds_of_both_sides_at_once_end_well() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.request("med-1", &id, "INVITE", Some("inactive"));
     lab.run(10_000);
@@ -213,7 +197,7 @@ fn a_call_that_begins_on_hold_is_offered_open() {
 /// Dead media ends the call on both sides.
 #[test]
 fn a_call_whose_media_died_is_ended_on_both_sides() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     let key = *lab.streams.keys().next().unwrap();
     lab.input(Input::Media(MediaEvent::Silent {
         key,
@@ -228,7 +212,7 @@ fn a_call_whose_media_died_is_ended_on_both_sides() {
 /// RFC 3261 §18.1.1: a dialog outlives its connection.
 #[test]
 fn a_call_goes_on_when_its_connection_is_gone() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     let place = lab.place("med-1") as u64;
     let to = sbc_sip::transaction::Destination {
         transport: sbc_sip::transaction::Transport::Tcp,
@@ -245,7 +229,7 @@ fn a_call_goes_on_when_its_connection_is_gone() {
 /// Nothing of one side is ever seen on the other: all messages are searched.
 #[test]
 fn no_message_of_one_side_names_anything_of_the_other() {
-    let (mut lab, call, id) = talking();
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(1_000);
     lab.request("med-1", &id, "BYE", None);

@@ -3,14 +3,10 @@
 
 use sbc_tests::kit::sip::{body, header};
 
-use crate::lab::Lab;
+use crate::lab::{Lab, text};
 use crate::persona::Habit;
 
 const DID: &str = "+49691231042";
-
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
 
 /// A call that waits for what the server does by hand.
 fn waiting(extra: &str) -> (Lab, String, String) {

@@ -3,28 +3,17 @@
 
 use sbc_tests::kit::sip::{body, header};
 
-use crate::lab::{Lab, Wire};
+use crate::lab::{Lab, Wire, text};
 
 const DID: &str = "+49691231042";
 
-fn text(codes: &[String]) -> String {
-    codes.join(" ")
-}
-
 /// The carrier's hold waits for a server that said 100.
 fn holding() -> (Lab, String, String) {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.of("med-1").changes = 100;
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(1_000);
     (lab, call, id)
-}
-
-fn open(lab: &Lab) -> bool {
-    lab.streams.values().next().unwrap().is_two_way()
 }
 
 /// The version of the session that the last message of `start` to `name` describes.
@@ -43,12 +32,12 @@ fn a_hold_that_hears_100_and_nothing_else_is_504_and_the_call_goes_on() {
     lab.run(2_000);
     assert!(text(&lab.heard("itsp", &call)).ends_with("100 504"));
     assert!(text(&lab.heard("med-1", &id)).ends_with("INVITE CANCEL ACK"));
-    assert!(open(&lab));
+    assert!(lab.is_open());
     lab.of("med-1").changes = 0;
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(1_000);
     assert!(text(&lab.heard("itsp", &call)).ends_with("200"));
-    assert!(!open(&lab));
+    assert!(!lab.is_open());
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -107,7 +96,7 @@ fn a_hold_that_is_cancelled_is_487_and_cancelled_on_the_other_side() {
         "{heard}"
     );
     assert!(text(&lab.heard("med-1", &id)).ends_with("INVITE CANCEL ACK"));
-    assert!(open(&lab));
+    assert!(lab.is_open());
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -134,7 +123,7 @@ fn a_cancelled_hold_that_was_accepted_is_undone() {
     );
     assert_eq!(there.direction, "sendrecv");
     assert_eq!(version(&mut lab, "med-1", "INVITE"), before + 1);
-    assert!(open(&lab) && lab.of("med-1").is_quiet());
+    assert!(lab.is_open() && lab.of("med-1").is_quiet());
     lab.request("itsp", &call, "BYE", None);
     lab.assert_nothing_left();
 }
@@ -187,11 +176,8 @@ fn cut(lab: &mut Lab) {
 /// RFC 3261 §8.1.3.1: what could not be sent is 503, and no more than that.
 #[test]
 fn a_connection_that_dies_under_a_hold_refuses_the_hold_alone() {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
+    let (mut lab, call, id) = Lab::talking(DID);
     // The server spoke last, so our requests use its connection.
-    let (id, _) = lab.last("med-1");
     lab.request("med-1", &id, "INVITE", Some("sendrecv"));
     lab.run(1_000);
     lab.wires.insert("med-1", Wire::Hole);
@@ -201,7 +187,7 @@ fn a_connection_that_dies_under_a_hold_refuses_the_hold_alone() {
     lab.wires.remove("med-1");
     lab.run(1_000);
     assert!(text(&lab.heard("itsp", &call)).ends_with("503"));
-    assert!(open(&lab) && !lab.of("med-1").calls[&id].ended);
+    assert!(lab.is_open() && !lab.of("med-1").calls[&id].ended);
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(1_000);
     assert!(text(&lab.heard("itsp", &call)).ends_with("200"));
@@ -213,10 +199,7 @@ fn a_connection_that_dies_under_a_hold_refuses_the_hold_alone() {
 /// soon as it can be.
 #[test]
 fn a_hold_that_nothing_answers_ends_the_call_with_a_bye_to_both() {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.wires.insert("med-1", Wire::Hole);
     lab.request("itsp", &call, "INVITE", Some("sendonly"));
     lab.run(31_900);
@@ -230,10 +213,7 @@ fn a_hold_that_nothing_answers_ends_the_call_with_a_bye_to_both() {
 /// RFC 3261 §18.4, §15.1.1: a BYE whose connection died goes once more by a new one.
 #[test]
 fn a_bye_whose_connection_dies_goes_once_more() {
-    let mut lab = Lab::new();
-    let call = lab.call("itsp", DID);
-    lab.run(1_000);
-    let (id, _) = lab.last("med-1");
+    let (mut lab, call, id) = Lab::talking(DID);
     lab.request("med-1", &id, "INVITE", Some("sendrecv"));
     lab.run(1_000);
     lab.wires.insert("med-1", Wire::Hole);

@@ -2,6 +2,7 @@
 //! targets goes out. A target is always a peer of the file; nothing a message
 //! says (Request-URI host, Route, maddr, Contact) can name another.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use sbc_config::route::Policy;
@@ -13,7 +14,7 @@ pub struct Target {
     pub peer: PeerName,
     pub socket: Socket,
     /// The number that a redirection named; none is the one that was dialled.
-    pub number: Option<alloc::string::String>,
+    pub number: Option<String>,
 }
 
 /// A call is offered to at most this many targets; at three seconds each the
@@ -24,7 +25,7 @@ pub const TARGETS_MAX: usize = 8;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Way {
     /// The name of the route, for the record.
-    pub route: alloc::string::String,
+    pub route: String,
     pub targets: Vec<Target>,
 }
 

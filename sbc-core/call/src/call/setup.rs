@@ -201,8 +201,8 @@ impl Call {
         }
     }
 
-    /// Returns the number that is called at `peer`, as it wants it. What is dialled for help is the same
-    /// everywhere, and no rule is to make another number of it.
+    /// Returns the number that is called at `peer`, as it wants it. What is dialled for
+    /// help is the same everywhere, and no rule is to make another number of it.
     fn called_at(&self, peer: &Peer) -> String {
         let number = self.hunt.number.as_deref().unwrap_or(&self.number);
         if self.emergency {
