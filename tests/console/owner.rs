@@ -198,13 +198,22 @@ fn what_was_tried_and_went_back_can_be_committed_again() {
     assert!(live.contains("+49691234001"), "{live}");
     // The one before is the one that was live, not the one that went back.
     say("rollback", "the candidate is revision 1;");
+    // What is forgotten after a way back is forgotten.
+    say("discard", "lab# ");
+    say("set trunk itsp-a max-simultaneous-calls 9", "lab# ");
+    say("commit confirmed 5", "revision 4 is live");
+    assert!(Talk::open(&node).ask("config.back", &json!({}))["ok"].is_object());
+    say("discard", "lab# ");
+    say("commit", "no changes; revision 3 is live");
 }
 
 #[test]
 fn pipes_reach_what_is_run_and_words_of_other_boxes() {
     let node = Node::start("pipes", 105);
-    let said = node.follows("configure\nrun show calls | json\n");
-    assert!(said.contains("[]"), "{said}");
+    for run in ["run", "ru"] {
+        let said = node.follows(&format!("configure\n{run} show calls | json\n"));
+        assert!(said.contains("[]"), "{run}: {said}");
+    }
     let said =
         node.follows("configure\nset trunk itsp-a max-simultaneous-calls 7\ncompare | match \\+\n");
     assert!(

@@ -98,6 +98,24 @@ pub fn begin(session: &mut Session, exclusive: bool, safe: bool) -> Result<(), S
     Ok(())
 }
 
+/// Forgets the changes of the candidate: it is what is live now, which may have gone
+/// back meanwhile.
+///
+/// # Errors
+/// A sentence for people.
+pub fn discard(session: &mut Session) -> Result<String, String> {
+    let live = live(session)?;
+    if let Some(candidate) = &mut session.candidate {
+        if live.revision != candidate.revision {
+            candidate.back_to = None;
+        }
+        candidate.base = live.document.clone();
+        candidate.document = live.document;
+        candidate.revision = live.revision;
+    }
+    Ok(String::new())
+}
+
 /// Returns the number of the last confirmed revision before the live one: what was
 /// tried and went back is none to go back to.
 ///

@@ -93,13 +93,13 @@ pub fn here(session: &mut Session, here: Here, words: &Words, pipes: &[Pipe]) ->
         Here::Menu => Ok(MENU.to_owned()),
         Here::Help => Ok(help(session.mode(), text(words, "topic"))),
         Here::Explain => explain(text(words, "code")),
-        Here::Run => return session.line_in(Mode::Operational, text(words, "command")),
         Here::CommitCancel => cancel(session),
         Here::Commit | Here::CommitConfirmed | Here::CommitAt | Here::CommitDrain => {
             commit(session, here, words)
         }
         Here::Confirm => confirm(session),
         Here::Status => status(session),
+        Here::Discard => configure::discard(session),
         Here::Compare => compare(session, words),
         Here::Rollback => rollback(session, words),
         other => match &mut session.candidate {
@@ -221,10 +221,6 @@ fn edit(
                 (false, true) => Ok("no problems\n".to_owned()),
                 (false, false) => Ok(text),
             };
-        }
-        Here::Discard => {
-            candidate.document = candidate.base.clone();
-            Ok(())
         }
         Here::Load if flag(words, "override") => return load(candidate, Load::Override),
         Here::Load => return load(candidate, Load::Merge),

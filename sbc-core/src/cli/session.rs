@@ -8,6 +8,7 @@ use super::deeds;
 use super::editor::Shared;
 use super::foreign;
 use super::grammar::{Act, Meant, Mode, ROWS, Role, Row, understand};
+use super::here::Here;
 use super::pipe::{Pipe, cut};
 use super::table;
 
@@ -92,14 +93,8 @@ impl Session {
         } else {
             cut(line)
         };
-        if let Some(command) = command.strip_prefix("run ")
-            && mode == Mode::Configuration
-        {
-            return self.line_in(Mode::Operational, &with(command, &pipes));
-        }
-        let theirs = foreign::native(command).filter(|_| mode == self.mode());
-        let theirs = theirs.map(|ours| (ours, with(ours, &pipes)));
-        let pipes: Result<Vec<Pipe>, String> = pipes.into_iter().map(Pipe::of).collect();
+        let typed = pipes;
+        let pipes: Result<Vec<Pipe>, String> = typed.iter().copied().map(Pipe::of).collect();
         let pipes = match pipes {
             Ok(pipes) => pipes,
             Err(why) => return Outcome::Wrong(why),
@@ -107,8 +102,8 @@ impl Session {
         if command.is_empty() {
             return Outcome::Nothing;
         }
-        if let Some((ours, whole)) = theirs {
-            return self.translated(command, ours, &whole, mode);
+        if let Some(ours) = foreign::native(command).filter(|_| mode == self.mode()) {
+            return self.translated(command, ours, &with(ours, &typed), mode);
         }
         let meant = match understand(mode, command) {
             Ok(meant) => meant,
@@ -117,6 +112,10 @@ impl Session {
         if meant.row.role > self.role {
             let need = meant.row.role.word();
             return Outcome::Refused(format!("SBC-3010: this needs the role {need}"));
+        }
+        let command = meant.arguments.get("command").and_then(Value::as_str);
+        if let (Act::Here(Here::Run), Some(command)) = (meant.row.act, command) {
+            return self.line_in(Mode::Operational, &with(command, &typed));
         }
         self.carry_out(&meant, &pipes)
     }
