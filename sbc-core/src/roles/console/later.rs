@@ -106,6 +106,7 @@ pub async fn keep(room: &Rc<Room>, until: Until, text: String, order: ConfigOrde
         return Err(no("SBC-3011", why));
     }
     crate::roles::init::checked(&text).map_err(|(code, why)| no(code, why))?;
+    room.is_left_to_somebody(&text, None)?;
     let drained = match until.drain {
         true => Some(to_drain(room, &text).await?),
         false => None,
