@@ -276,8 +276,9 @@ impl Drop for Machine {
     }
 }
 
-/// Connects to a socket of QEMU's. The name is there before anybody listens, so
-/// one that refuses is asked again for as long as an emulator may need to start.
+/// Connects to a socket of QEMU's, which makes one after the other and listens to each
+/// a moment after its name is there: what is not there or refuses is asked again for as
+/// long as an emulator may need to start.
 ///
 /// # Errors
 /// When nobody listens.
@@ -287,7 +288,10 @@ pub fn connect(path: &Path) -> Result<UnixStream, String> {
         match UnixStream::connect(path) {
             Ok(stream) => return Ok(stream),
             Err(error)
-                if error.kind() == ErrorKind::ConnectionRefused && Instant::now() < until =>
+                if matches!(
+                    error.kind(),
+                    ErrorKind::ConnectionRefused | ErrorKind::NotFound
+                ) && Instant::now() < until =>
             {
                 std::thread::sleep(Duration::from_millis(5));
             }
@@ -361,6 +365,21 @@ mod tests {
         assert_eq!(major("none"), None);
     }
 
+    /// Listens at `path` in a moment, and waits for one who connects.
+    fn listen_late(path: &Path) {
+        let late = path.to_owned();
+        let listener = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            let next = late.with_extension("next");
+            let listener = UnixListener::bind(&next).unwrap();
+            std::fs::rename(next, late).unwrap();
+            listener.accept().map(|_| ())
+        });
+        connect(path).unwrap();
+        listener.join().unwrap().unwrap();
+        std::fs::remove_file(path).unwrap();
+    }
+
     #[test]
     fn a_socket_that_is_named_but_not_yet_listened_to_is_waited_for() {
         let path = std::env::temp_dir().join(format!("sbc-late-{}", std::process::id()));
@@ -370,17 +389,13 @@ mod tests {
         while UnixStream::connect(&path).is_ok() {
             std::thread::sleep(Duration::from_millis(1));
         }
-        let late = path.clone();
-        let listener = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_millis(50));
-            let next = late.with_extension("next");
-            let listener = UnixListener::bind(&next).unwrap();
-            std::fs::rename(next, late).unwrap();
-            listener.accept().map(|_| ())
-        });
-        connect(&path).unwrap();
-        listener.join().unwrap().unwrap();
-        std::fs::remove_file(path).unwrap();
+        listen_late(&path);
+    }
+
+    #[test]
+    fn a_socket_that_is_not_there_yet_is_waited_for() {
+        let path = std::env::temp_dir().join(format!("sbc-unmade-{}", std::process::id()));
+        listen_late(&path);
     }
 
     #[test]
