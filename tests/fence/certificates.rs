@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sbc_tests::kit::guest::Guest;
-use sbc_tests::kit::router::connections;
+use sbc_tests::kit::router::{INTERNET, connections};
+use sbc_tests::kit::vswitch::frame::{Carried, carried};
 
 use crate::stage::{folder, tools};
 use crate::tunnel::{FILE, World};
@@ -268,6 +269,20 @@ fn refused(world: &mut World, first: bool, what: &str, code: &str) {
     }
 }
 
+/// Returns how many messages began an association (IKE_SA_INIT, RFC 7296 §3.1).
+fn begun(world: &World) -> usize {
+    const IKE_SA_INIT: u8 = 34;
+    let seen = world.stage.switch.seen(INTERNET).into_iter();
+    let begins = |frame: &[u8]| match carried(frame) {
+        // Ethernet, IPv4 without options, UDP, and the exchange in the header of IKE.
+        Carried::Ipv4(packet) if packet.ports == Some((500, 500)) => {
+            frame.get(14 + 20 + 8 + 18) == Some(&IKE_SA_INIT)
+        }
+        _ => false,
+    };
+    seen.filter(|seen| begins(&seen.frame)).count()
+}
+
 #[test]
 fn a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays() {
     let name = "a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stays";
@@ -284,7 +299,7 @@ fn a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stay
         "x509 -req -in renewed.csr -CA second.pem -CAkey second.key -CAcreateserial \
          -days 300 -copy_extensions copy -out renewed.pem",
     );
-    let log = world.stage.log();
+    let (log, before) = (world.stage.log(), begun(&world));
     let chain = pki.text(&["renewed.pem", "second.pem"]);
     // An emulated clock may be a moment behind that of whoever signed.
     let since = std::time::Instant::now();
@@ -296,7 +311,10 @@ fn a_renewed_certificate_is_shown_at_the_next_authentication_and_the_tunnel_stay
         }
     };
     assert!(said.contains("with the next association: itsp"), "{said}");
+    let told = |text: &str| text[log.len()..].contains("charon holds every tunnel");
+    world.stage.log_until("charon knows it", told);
     world.calls();
+    assert_eq!(begun(&world), before, "another association was begun");
     assert!(!world.stage.log()[log.len()..].contains("up=false"));
     assert!(
         !world.peer.log().contains("CN=second"),

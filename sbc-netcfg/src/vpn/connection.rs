@@ -114,6 +114,12 @@ struct Child {
     replay_window: u32,
 }
 
+/// A packet that finds no keys asks for them, at both ends. Charon starts nothing of
+/// itself: an association it has started it ends when another certificate is loaded, and
+/// one that closed it would start again with the old. Ours to open are asked for by
+/// [`keep`](super::keep).
+const TRAP: &str = "trap";
+
 impl Association {
     /// Returns the messages' name of this connection.
     #[must_use]
@@ -176,20 +182,15 @@ impl Association {
     }
 
     fn child(&self) -> Child {
-        let (start, close) = if self.initiates {
-            ("trap|start", "start")
-        } else {
-            ("trap", "trap")
-        };
         Child {
             mode: "transport",
             local_ts: vec![GRE_ONLY],
             remote_ts: vec![GRE_ONLY],
             esp_proposals: vec![esp(self.suite).to_owned()],
             rekey_time: seconds(self.rekey_child.unwrap_or(REKEY_CHILD)),
-            dpd_action: close,
-            start_action: start,
-            close_action: close,
+            dpd_action: TRAP,
+            start_action: TRAP,
+            close_action: TRAP,
             replay_window: REPLAY_WINDOW,
         }
     }
@@ -320,13 +321,14 @@ mod tests {
     }
 
     #[test]
-    fn one_end_opens_the_association_and_the_other_waits_with_a_trap() {
-        let opens = message(&association(Auth::Psk, true));
-        assert_eq!(opens["children"]["gre"]["start_action"], "trap|start");
-        assert_eq!(opens["children"]["gre"]["dpd_action"], "start");
-        let waits = message(&association(Auth::Psk, false));
-        assert_eq!(waits["children"]["gre"]["start_action"], "trap");
-        assert_eq!(waits["unique"], "replace");
+    fn both_ends_wait_with_a_trap_and_charon_starts_nothing_of_itself() {
+        for initiates in [true, false] {
+            let told = message(&association(Auth::Psk, initiates));
+            for action in ["start_action", "dpd_action", "close_action"] {
+                assert_eq!(told["children"]["gre"][action], "trap", "{action}");
+            }
+            assert_eq!(told["unique"], "replace");
+        }
     }
 
     /// Each end says who it is, and the other holds it to that (RFC 7296 §3.5).

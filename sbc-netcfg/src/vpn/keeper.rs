@@ -18,8 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_LONGEST: Duration = Duration::from_secs(1);
 
-/// Silence of a tunnel that we open, after which it is asked for again. Charon
-/// itself gives up an attempt after about ten seconds.
+/// Silence of a tunnel that we open, after which it is asked for again: at once when it
+/// went down or was never up, then after so many looks. Charon itself gives up an attempt
+/// after about ten seconds.
 const ASK_AGAIN_LOOKS: u32 = 15;
 
 /// What happened to tunnels.
@@ -132,20 +133,23 @@ async fn watch(
             let is_up = state.is_up(name);
             let was = up.insert(name.clone(), is_up).unwrap_or(false);
             let event = match (was, is_up) {
-                (false, true) => Event::Up(name.clone()),
-                (true, false) => Event::Down(name.clone()),
-                _ => {
-                    let looks: &mut u32 = looks_down.entry(name.clone()).or_default();
-                    *looks = if is_up { 0 } else { *looks + 1 };
-                    if association.initiates && *looks >= ASK_AGAIN_LOOKS {
-                        *looks = 0;
-                        charon.initiate(name).await?;
-                    }
-                    continue;
-                }
+                (false, true) => Some(Event::Up(name.clone())),
+                (true, false) => Some(Event::Down(name.clone())),
+                _ => None,
             };
-            if events.send(event).await.is_err() {
+            if let Some(event) = event
+                && events.send(event).await.is_err()
+            {
                 return Ok(());
+            }
+            let looks: &mut u32 = looks_down.entry(name.clone()).or_default();
+            if is_up {
+                *looks = 0;
+            } else if association.initiates {
+                if looks.is_multiple_of(ASK_AGAIN_LOOKS) {
+                    charon.initiate(name).await?;
+                }
+                *looks += 1;
             }
         }
         if events.send(Event::State(state)).await.is_err() {
